@@ -1,0 +1,2 @@
+"""lmms-eval in Jupyter as a service."""
+

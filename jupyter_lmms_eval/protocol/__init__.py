@@ -1,0 +1,1 @@
+"""The words on the wire and on disk; imports nothing else of this package."""

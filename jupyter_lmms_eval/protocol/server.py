@@ -1,0 +1,110 @@
+"""What a server says about itself, its machine and its catalog."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class HealthResponse(BaseModel):
+    """Whether the server works, and which one it is."""
+
+    status: str = Field(description="`healthy`")
+    timestamp: str
+    queue_size: int
+    running_jobs: int = 0
+    server_id: str = Field(default="", description="Random identity of this server process")
+    version: str = ""
+    pid: int = 0
+
+
+class Device(BaseModel):
+    """A GPU, or one slot of a machine without GPUs."""
+
+    id: str = Field(description="`cuda:0`, `cuda:1`, ... or `cpu:0`, ...")
+    kind: Literal["cuda", "cpu"]
+    name: str
+    memory_total: int | None = Field(default=None, description="Bytes")
+    memory_used: int | None = Field(default=None, description="Bytes, by anyone")
+    utilization: float | None = Field(default=None, description="Busy share of the last second, 0 to 1")
+    job_id: str | None = Field(default=None, description="The job that holds it")
+
+
+class DeviceList(BaseModel):
+    """The devices of the server's machine."""
+
+    devices: list[Device]
+
+
+class TaskList(BaseModel):
+    """Names that a request may give as tasks."""
+
+    tasks: list[str]
+    groups: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+
+
+class ModelList(BaseModel):
+    """Names that a request may give as model."""
+
+    models: list[str]
+
+
+class MergeRequest(BaseModel):
+    """A sharded FSDP2 checkpoint to be merged into one."""
+
+    checkpoint_path: str = Field(description="Folder of the sharded checkpoint")
+    output_path: str | None = Field(default=None, description="Folder for the merged one; default: beside it")
+    checkpoint_type: Literal["regular", "ema"] = "regular"
+
+
+class MergeResponse(BaseModel):
+    """The answer to a merge."""
+
+    success: bool
+    message: str
+    merged_path: str | None = None
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+    nearest: list[str] = Field(default_factory=list, description="Known names close to the one given")
+
+
+class ErrorResponse(BaseModel):
+    """Any refusal: one sentence that says what happened and what to do."""
+
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+class ServerRecord(BaseModel):
+    """How a running server is found: one private file in Jupyter's runtime directory.
+
+    Unknown keys are ignored, so that an older reader understands a newer record.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = 1
+    id: str
+    pid: int
+    create_time: float = Field(description="When the process started, seconds since the epoch (psutil)")
+    host: str
+    port: int
+    url: str
+    token: str
+    state_dir: str
+    started_at: str
+    version: str
+    kernel_id: str | None = None
+    notebook: str | None = None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The record without its secret."""
+        return self.model_dump(exclude={"token"})
