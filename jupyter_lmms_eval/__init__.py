@@ -1,2 +1,40 @@
-"""lmms-eval in Jupyter as a service."""
+"""lmms-eval in Jupyter as a service.
 
+Importing this package is cheap: Jupyter's server does it at start. What is heavier comes when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .api.app import create_app
+    from .api.server_args import ServerArgs
+    from .client.async_client import AsyncEvalClient
+    from .client.client import EvalClient
+    from .hosting.blocking import launch_server
+
+__all__ = ["AsyncEvalClient", "EvalClient", "ServerArgs", "__version__", "create_app", "launch_server"]
+
+_HOME = {
+    "AsyncEvalClient": ".client.async_client",
+    "EvalClient": ".client.client",
+    "ServerArgs": ".api.server_args",
+    "create_app": ".api.app",
+    "launch_server": ".hosting.blocking",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,169 @@
+"""Who may enter: the token, the Host header and the origin of a request.
+
+Submitting a job is running code, so nothing is open to a request without the token. The token arrives as
+``Authorization: Bearer``, as the password of ``Authorization: Basic`` (so ``http://any:TOKEN@host:port``
+serves lmms-eval's own client), or as a cookie that opening a link with ``?token=`` sets.
+
+The Host header must be an address or a known name, so that a web page cannot reach the server by pointing a
+name of its own at it (DNS rebinding). A request that a page of another origin sends is refused, whatever
+it carries: browsers add cookies and passwords by themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done with a request.
+
+    Attributes
+    ----------
+    status
+        0: let it in. 303: redirect to ``location`` and set the cookie. Else refuse with ``detail``.
+    """
+
+    status: int = 0
+    detail: str = ""
+    location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AccessRules:
+    """What a request must show.
+
+    Parameters
+    ----------
+    token
+        The secret; empty: none is asked for.
+    hosts
+        Names by which the server may be addressed, besides any literal address.
+    cookie
+        Name of the cookie. Browsers share cookies among the ports of a host, so it must differ by port.
+    """
+
+    token: str = field(repr=False)
+    hosts: Collection[str]
+    cookie: str
+
+    def judge(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Verdict:
+        """Decide about a request.
+
+        Parameters
+        ----------
+        method, path, query
+            As sent.
+        headers
+            With lower-case names.
+        """
+        host = headers.get("host", "")
+        if not self._known_host(host):
+            return Verdict(
+                421, f"This server does not answer to the name {host!r}; use its address or --allowed-host {host!r}"
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return Verdict(403, "Requests from pages of another origin are refused")
+        if not self.token or self._authorized(headers):
+            return Verdict()
+        given = dict(parse_qsl(query)).get("token", "")
+        if method == "GET" and given and self._matches(given):
+            rest = urlencode([(name, value) for name, value in parse_qsl(query) if name != "token"])
+            # Out of the address bar, the history and the Referer of the next click.
+            return Verdict(303, location=path + (f"?{rest}" if rest else ""))
+        detail = "This server needs its token: open the link it printed, or send 'Authorization: Bearer TOKEN'"
+        if headers.get("authorization") or given:
+            detail = "The token is not the one of this server; it prints its token when it starts"
+        asks_person = "text/html" in headers.get("accept", "")
+        challenge = 'Basic realm="jupyter_lmms_eval", charset="UTF-8"' if asks_person else "Bearer"
+        return Verdict(401, detail, headers={"WWW-Authenticate": challenge})
+
+    def _known_host(self, host: str) -> bool:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        if name.lower() in self.hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _authorized(self, headers: Mapping[str, str]) -> bool:
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._matches(credentials.strip())
+        if scheme.lower() == "basic":
+            return self._matches(_password(credentials))
+        return self._matches(_cookie(headers.get("cookie", ""), self.cookie))
+
+    def _matches(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+
+def host_names(host: str, allowed: Collection[str]) -> frozenset[str]:
+    """Return the names a server on ``host`` answers to: its own, and those the operator added."""
+    names = {"localhost", host.strip("[]"), *allowed}
+    if host not in ("localhost", "127.0.0.1", "::1"):
+        names |= {socket.gethostname(), socket.getfqdn()}
+    return frozenset(name.lower() for name in names)
+
+
+class AccessMiddleware:
+    """Applies `AccessRules` to every request, also to documentation and errors."""
+
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in or answer it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"Unexpected connection type {scope['type']!r}")
+        headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
+        verdict = self._rules.judge(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
+        if verdict.status == 0:
+            await self._app(scope, receive, send)
+            return
+        await self._answer(verdict, scope)(scope, receive, send)
+
+    def _answer(self, verdict: Verdict, scope: Scope) -> Response:
+        if verdict.status != 303:
+            return JSONResponse({"detail": verdict.detail, "errors": []}, verdict.status, dict(verdict.headers))
+        response = RedirectResponse(scope.get("root_path", "") + verdict.location, status_code=303)
+        response.set_cookie(
+            self._rules.cookie, self._rules.token, httponly=True, samesite="strict", secure=scope["scheme"] == "https"
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _password(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _cookie(header: str, name: str) -> str:
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,92 @@
+"""Make the FastAPI application of a server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from .._version import __version__
+from ..engine.scheduler import JobScheduler, SchedulerSettings
+from ..engine.state_dir import default_state_dir
+from . import catalog, errors, jobs, server
+from .access import AccessMiddleware, AccessRules, host_names
+from .server_args import ServerArgs
+
+DESCRIPTION = """
+Evaluations of multimodal models with [lmms-eval](https://github.com/EvolvingLMMs-Lab/lmms-eval), as a service.
+
+Every request carries the server's token: `Authorization: Bearer TOKEN`, or `http://any:TOKEN@host:port`.
+The routes of lmms-eval's own server are kept exactly, so its clients work here unchanged.
+Times are ISO 8601 with their zone. Refusals are one sentence in `detail`.
+"""
+
+TAGS = [
+    {"name": "jobs", "description": "Submit evaluations, watch them, read their results."},
+    {"name": "catalog", "description": "The tasks and models that may be asked for."},
+    {"name": "server", "description": "The server, its queue and its machine."},
+]
+
+
+def create_app(args: ServerArgs | None = None) -> FastAPI:
+    """Make an application.
+
+    Everything its routes share is on ``app.state``: ``server_args``, ``token``, ``server_id`` and, from start-up
+    to shutdown, ``scheduler``.
+
+    Parameters
+    ----------
+    args
+        The server's arguments; defaults if None.
+    """
+    args = ServerArgs() if args is None else args
+    app = FastAPIOffline(
+        title="jupyter_lmms_eval",
+        summary="An evaluation server for notebooks",
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=_lifespan,
+        openapi_tags=TAGS,
+        license_info={"name": "BSD-3-Clause"},
+    )
+    app.state.server_args = args
+    app.state.token = secrets.token_urlsafe(32) if args.token is None else args.token
+    app.state.server_id = secrets.token_hex(8)
+    for routes in (jobs.router, catalog.router, server.router):
+        app.include_router(routes)
+    errors.register(app)
+    rules = AccessRules(
+        token=app.state.token, hosts=host_names(args.host, args.allowed_hosts), cookie=f"lmms_eval_token_{args.port}"
+    )
+    app.add_middleware(AccessMiddleware, rules=rules)
+    return app
+
+
+def state_dir_of(args: ServerArgs) -> Path:
+    """Return the folder in which a server with these arguments keeps its jobs."""
+    return Path(args.state_dir).expanduser().absolute() if args.state_dir else default_state_dir()
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run a scheduler from the server's start to its end."""
+    args: ServerArgs = app.state.server_args
+    scheduler = JobScheduler(
+        SchedulerSettings(
+            state_dir=state_dir_of(args),
+            max_completed_jobs=args.max_completed_jobs,
+            temp_dir_prefix=args.temp_dir_prefix,
+            include_paths=args.include_paths,
+            cpu_slots=args.cpu_slots,
+        )
+    )
+    await scheduler.start()
+    app.state.scheduler = scheduler
+    try:
+        yield
+    finally:
+        await scheduler.stop()

@@ -1,0 +1,80 @@
+"""The one table that turns refusals into HTTP answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..engine.errors import (
+    CatalogUnavailable,
+    EngineError,
+    InvalidRequest,
+    JobAlreadyFinished,
+    JobNotFound,
+    ResultsNotReady,
+)
+from ..engine.validation import nearest
+from ..protocol.jobs import EvaluateRequest
+from ..protocol.server import ErrorResponse, FieldError
+
+STATUS_OF = {
+    InvalidRequest: 422,
+    JobNotFound: 404,
+    JobAlreadyFinished: 400,
+    ResultsNotReady: 409,
+    CatalogUnavailable: 503,
+}
+
+
+def register(app: FastAPI) -> None:
+    """Let an app answer every refusal with `ErrorResponse`."""
+
+    @app.exception_handler(EngineError)
+    async def refused(_: Request, error: EngineError) -> JSONResponse:
+        status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
+        return answer(status, str(error), error.errors if isinstance(error, InvalidRequest) else ())
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [_field_error(found) for found in error.errors()]
+        return answer(422, "; ".join(found.message for found in errors), errors)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse(
+            ErrorResponse(detail=str(error.detail)).model_dump(), error.status_code, getattr(error, "headers", None)
+        )
+
+
+def answer(status: int, detail: str, errors: Sequence[FieldError] = ()) -> JSONResponse:
+    """Return a refusal as JSON."""
+    return JSONResponse(ErrorResponse(detail=detail, errors=list(errors)).model_dump(), status)
+
+
+def _field_error(found: dict[str, Any]) -> FieldError:
+    """Say in one sentence what pydantic found."""
+    place = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
+    # Behind the field's own name stand the branches of a union and the indices of a list.
+    name = place[0] if place else "body"
+    kind = found["type"]
+    if kind == "json_invalid":
+        return FieldError(field="body", message=f"The body is not JSON: {found['ctx']['error']}")
+    if kind == "missing" and not place:
+        return FieldError(field="body", message="The body is missing; send a JSON object with model and tasks")
+    if kind == "missing":
+        return FieldError(field=name, message=f"{name} is missing", nearest=_nearest_given(name, found.get("input")))
+    message = str(found["msg"]).removeprefix("Value error, ")
+    return FieldError(field=name, message=f"{name}: {message[:1].lower()}{message[1:]}")
+
+
+def _nearest_given(name: str, given: object) -> list[str]:
+    """Find what may be the missing field under a mistyped name."""
+    if not isinstance(given, dict):
+        return []
+    unknown = [key for key in given if isinstance(key, str) and key not in EvaluateRequest.model_fields]
+    return nearest(name, unknown, 1)

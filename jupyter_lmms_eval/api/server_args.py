@@ -1,0 +1,108 @@
+"""The arguments of a server, checked when they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class ServerArgs:
+    """Arguments for launching the evaluation server.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on, 1 to 65535.
+    max_completed_jobs
+        Finished jobs kept in memory. Older ones stay on disk and are still answered for.
+    temp_dir_prefix
+        Start of the names of job directories.
+    state_dir
+        Folder of the jobs; None: ``lmms_eval`` in Jupyter's data directory.
+    token
+        Secret that every request must carry. None: a random one is made. An empty one lets everybody in, which
+        is refused on any address that other machines reach.
+    include_paths
+        Task folders that join the catalog and that jobs may use.
+    cpu_slots
+        Evaluations that may run on the CPU at once.
+    allowed_hosts
+        Names, beyond those of this machine, by which clients may address the server.
+    allow_merge
+        Whether /merge may be used. It unpickles the checkpoint, that is: runs code in it.
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot work; the text names its value and type.
+    """
+
+    host: str = "localhost"
+    port: int = 8000
+    max_completed_jobs: int = 100
+    temp_dir_prefix: str = "lmms_eval_"
+    state_dir: str | None = None
+    token: str | None = field(default=None, repr=False)
+    include_paths: list[str] = field(default_factory=list)
+    cpu_slots: int = 1
+    allowed_hosts: list[str] = field(default_factory=list)
+    allow_merge: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_int(self.port) or not 1 <= self.port <= 65535:
+            raise ValueError(f"Port must be an integer between 1 and 65535, got {_described(self.port)}")
+        for name in ("max_completed_jobs", "cpu_slots"):
+            value = getattr(self, name)
+            if not _is_int(value) or value < 1:
+                raise ValueError(f"{name} must be a positive integer, got {_described(value)}")
+        for name in ("host", "temp_dir_prefix"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or (name == "host" and not value):
+                raise ValueError(f"{name} must be a non-empty string, got {_described(value)}")
+        if "/" in self.temp_dir_prefix or self.temp_dir_prefix.startswith("."):
+            raise ValueError(
+                f"temp_dir_prefix must be the start of a file name, got {_described(self.temp_dir_prefix)}"
+            )
+        for name in ("include_paths", "allowed_hosts"):
+            value = getattr(self, name)
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise ValueError(f"{name} must be a list of strings, got {_described(value)}")
+        if self.token == "" and not is_loopback(self.host):
+            raise ValueError(
+                f"Host {self.host!r} is reached by other machines, and whoever submits a job runs code here: "
+                "keep the token, or listen on localhost"
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ServerArgs:
+        """Make arguments from a mapping; what is missing has its default, what is unknown is passed over."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all arguments, the token too."""
+        return dataclasses.asdict(self)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _described(value: object) -> str:
+    return f"{value!r} (type: {type(value).__name__})"

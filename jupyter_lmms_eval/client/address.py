@@ -1,0 +1,102 @@
+"""Where a client sends its requests, and with which token."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from ..discovery.finder import ServerAddress, environment_token, find_server, known_token
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def resolve(base_url: str | None, token: str | None) -> ServerAddress:
+    """Find the server that a client talks to.
+
+    Parameters
+    ----------
+    base_url
+        ``http://host:port``, also with credentials (``http://any:TOKEN@host:port``); None finds the running one.
+    token
+        The server's token. Without one: that of the URL, else of this user's own server at that address, else
+        of the environment.
+
+    Returns
+    -------
+    ServerAddress
+        URL without credentials or trailing slash, and the token.
+
+    Raises
+    ------
+    NoServerRunning
+        If no URL is given and no server runs.
+    ValueError
+        If the URL is not one of HTTP.
+    """
+    found = find_server() if base_url is None else ServerAddress(base_url)
+    url, url_token = split_credentials(found.url)
+    return ServerAddress(
+        url=url,
+        token=token or url_token or found.token or known_token(url) or environment_token(),
+        record=found.record,
+    )
+
+
+def split_credentials(url: str) -> tuple[str, str | None]:
+    """Take the credentials out of a URL, so that no message and no log shows them.
+
+    Parameters
+    ----------
+    url
+        A URL of HTTP; ``host:port`` is read as one.
+
+    Returns
+    -------
+    tuple of str and str or None
+        The URL without credentials or trailing slash; the password, which is the token.
+
+    Raises
+    ------
+    ValueError
+        If the URL is not one of HTTP.
+    """
+    text = url.strip()
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(
+            f"a server's URL looks like http://localhost:8000, not {urlunsplit(parts._replace(netloc=host))}"
+        )
+    token = unquote(parts.password) if parts.password else None
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")), token
+
+
+class HttpOptions(TypedDict):
+    """Keyword arguments that httpx's two clients share."""
+
+    headers: dict[str, str]
+    timeout: float | None
+    trust_env: bool
+
+
+def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
+    """Say how to set up httpx for an address.
+
+    Parameters
+    ----------
+    address
+        Where requests go.
+    timeout
+        Seconds for a request; None waits for as long as it takes.
+
+    Returns
+    -------
+    HttpOptions
+        For ``httpx.Client(**options)``. The environment's proxies do not apply to this machine's loopback, which
+        they cannot know.
+    """
+    return {
+        "headers": {"Authorization": f"Bearer {address.token}"} if address.token else {},
+        "timeout": timeout,
+        "trust_env": urlsplit(address.url).hostname not in _LOOPBACK,
+    }

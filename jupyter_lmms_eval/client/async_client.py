@@ -1,0 +1,155 @@
+"""What a server offers, to a program that awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+
+from . import calls
+from .connection import AsyncConnection
+from .job_ids import complete, is_whole
+from .options import EvaluateOptions, evaluate_payload
+from .progress import display
+from .waiting import Deadline, finished
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class AsyncEvalClient(AsyncConnection):
+    """`EvalClient` for asyncio: the same methods, awaited.
+
+    Parameters
+    ----------
+    base_url
+        The server, ``http://host:port`` or ``http://any:TOKEN@host:port``; without it, the one that runs.
+    timeout
+        Seconds for a request; None waits for as long as it takes.
+    token
+        The server's token; not needed for a server of yours on this machine.
+
+    Raises
+    ------
+    NoServerRunning
+        If no URL is given and no server runs.
+
+    Examples
+    --------
+    >>> async with AsyncEvalClient() as client:
+    ...     job = await client.evaluate(model="dummy", tasks=["mme"], limit=8)
+    ...     await client.wait_for_job(job["job_id"])
+    """
+
+    async def health(self) -> dict[str, Any]:
+        """See `EvalClient.health`."""
+        return await self._request(calls.HEALTH)
+
+    async def is_healthy(self) -> bool:
+        """See `EvalClient.is_healthy`."""
+        try:
+            return (await self.health()).get("status") == "healthy"
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+
+    async def list_tasks(self) -> list[str]:
+        """See `EvalClient.list_tasks`."""
+        return list((await self._request(calls.TASKS)).get("tasks", []))
+
+    async def list_models(self) -> list[str]:
+        """See `EvalClient.list_models`."""
+        return list((await self._request(calls.MODELS)).get("models", []))
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """See `EvalClient.devices`."""
+        return list((await self._request(calls.DEVICES)).get("devices", []))
+
+    async def evaluate(
+        self, model: str, tasks: Sequence[str] | str, **options: Unpack[EvaluateOptions]
+    ) -> dict[str, Any]:
+        """See `EvalClient.evaluate`."""
+        return await self._request(calls.evaluate(evaluate_payload(model, tasks, options)))
+
+    async def get_job(self, job_id: str) -> dict[str, Any]:
+        """See `EvalClient.get_job`."""
+        return await self._request(calls.job(job_id))
+
+    async def cancel_job(self, job_id: str) -> dict[str, Any]:
+        """See `EvalClient.cancel_job`."""
+        return await self._request(calls.cancel(job_id))
+
+    async def list_jobs(
+        self,
+        status: str | Sequence[str] | None = None,
+        model: str | None = None,
+        task: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """See `EvalClient.list_jobs`."""
+        return await self._request(calls.jobs(status, model, task, limit, cursor))
+
+    async def iter_jobs(
+        self,
+        status: str | Sequence[str] | None = None,
+        model: str | None = None,
+        task: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """See `EvalClient.iter_jobs`."""
+        cursor: str | None = None
+        while True:
+            page = await self.list_jobs(status, model, task, page_size, cursor)
+            for job in page["jobs"]:
+                yield job
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    async def resolve_job_id(self, prefix: str) -> str:
+        """See `EvalClient.resolve_job_id`."""
+        return prefix if is_whole(prefix) else complete(prefix, [job["job_id"] async for job in self.iter_jobs()])
+
+    async def logs(self, job_id: str, offset: int = 0) -> dict[str, Any]:
+        """See `EvalClient.logs`."""
+        return await self._request(calls.logs(job_id, offset))
+
+    async def follow_logs(self, job_id: str, offset: int = 0) -> AsyncIterator[str]:
+        """See `EvalClient.follow_logs`."""
+        async for text in self._stream(calls.follow_logs(job_id, offset)):
+            yield text
+
+    async def results(self, job_id: str) -> dict[str, Any]:
+        """See `EvalClient.results`."""
+        return await self._request(calls.results(job_id))
+
+    async def wait_for_job(
+        self, job_id: str, poll_interval: float = 5.0, timeout: float | None = None, verbose: bool = True
+    ) -> dict[str, Any]:
+        """See `EvalClient.wait_for_job`."""
+        shown = display(verbose)
+        deadline = Deadline(job_id, poll_interval, timeout, shown.refresh)
+        try:
+            while True:
+                job = await self.get_job(job_id)
+                shown.show(job)
+                if finished(job):
+                    return job
+                await asyncio.sleep(deadline.pause())
+        finally:
+            shown.close()
+
+    async def get_queue_status(self) -> dict[str, Any]:
+        """See `EvalClient.get_queue_status`."""
+        return await self._request(calls.QUEUE)
+
+    async def merge_checkpoint(
+        self,
+        checkpoint_path: str,
+        output_path: str | None = None,
+        checkpoint_type: Literal["regular", "ema"] = "regular",
+    ) -> dict[str, Any]:
+        """See `EvalClient.merge_checkpoint`."""
+        return await self._request(calls.merge(checkpoint_path, output_path, checkpoint_type))

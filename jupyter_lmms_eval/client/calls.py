@@ -1,0 +1,107 @@
+"""The requests a server understands, as data: the same for a client that waits and one that awaits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request.
+
+    Attributes
+    ----------
+    method
+        HTTP method.
+    path
+        Path below the server's base URL.
+    params
+        Query; a list repeats its name.
+    json
+        Body, if any.
+    """
+
+    method: str
+    path: str
+    params: dict[str, Any] = field(default_factory=dict)
+    json: dict[str, Any] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Give the keyword arguments of httpx's ``request``."""
+        given: dict[str, Any] = {}
+        if self.params:
+            given["params"] = self.params
+        if self.json is not None:
+            given["json"] = self.json
+        return given
+
+
+# A log may be silent for as long as a model takes to load; only connecting is bounded (seconds).
+FOLLOW_TIMEOUT = httpx.Timeout(None, connect=10.0)
+
+HEALTH = Call("GET", "/health")
+TASKS = Call("GET", "/tasks")
+MODELS = Call("GET", "/models")
+QUEUE = Call("GET", "/queue")
+DEVICES = Call("GET", "/devices")
+
+
+def evaluate(payload: dict[str, Any]) -> Call:
+    """Submit an evaluation."""
+    return Call("POST", "/evaluate", json=payload)
+
+
+def job(job_id: str) -> Call:
+    """Ask for a job."""
+    return Call("GET", _job_path(job_id))
+
+
+def cancel(job_id: str) -> Call:
+    """Cancel a job."""
+    return Call("DELETE", _job_path(job_id))
+
+
+def jobs(
+    status: str | Sequence[str] | None, model: str | None, task: str | None, limit: int | None, cursor: str | None
+) -> Call:
+    """Ask for a page of jobs."""
+    # str() of an enum that is also a string is its name, so take its value.
+    statuses = None if status is None else [status] if isinstance(status, str) else list(status)
+    params = {
+        "status": None if statuses is None else [getattr(one, "value", one) for one in statuses],
+        "model": model,
+        "task": task,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return Call("GET", "/jobs", params={name: value for name, value in params.items() if value is not None})
+
+
+def logs(job_id: str, offset: int) -> Call:
+    """Ask for a part of a job's log."""
+    return Call("GET", f"{_job_path(job_id)}/logs", params={"offset": offset})
+
+
+def follow_logs(job_id: str, offset: int) -> Call:
+    """Ask for a job's log until the job ends."""
+    return Call("GET", f"{_job_path(job_id)}/logs", params={"offset": offset, "follow": "true"})
+
+
+def results(job_id: str) -> Call:
+    """Ask for the outcome of a completed job."""
+    return Call("GET", f"{_job_path(job_id)}/results")
+
+
+def merge(checkpoint_path: str, output_path: str | None, checkpoint_type: str) -> Call:
+    """Merge a sharded checkpoint."""
+    body = {"checkpoint_path": checkpoint_path, "output_path": output_path, "checkpoint_type": checkpoint_type}
+    return Call("POST", "/merge", json=body)
+
+
+def _job_path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='')}"

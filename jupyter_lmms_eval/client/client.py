@@ -1,0 +1,309 @@
+"""What a server offers, to a program that waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+
+from . import calls
+from .connection import Connection
+from .job_ids import complete, is_whole
+from .options import ExtraOptions, evaluate_payload
+from .progress import display
+from .waiting import Deadline, finished
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class EvalClient(Connection):
+    """Client of an evaluation server; understands lmms-eval's own server as well.
+
+    Parameters
+    ----------
+    base_url
+        The server, ``http://host:port`` or ``http://any:TOKEN@host:port``; without it, the one that runs.
+    timeout
+        Seconds for a request; None waits for as long as it takes.
+    token
+        The server's token; not needed for a server of yours on this machine.
+
+    Raises
+    ------
+    NoServerRunning
+        If no URL is given and no server runs.
+
+    Examples
+    --------
+    >>> client = EvalClient()
+    >>> job = client.evaluate(model="dummy", tasks=["mme"], limit=8)
+    >>> client.wait_for_job(job["job_id"])["result"]
+    """
+
+    def health(self) -> dict[str, Any]:
+        """Ask whether the server works, and which one it is (`HealthResponse`)."""
+        return self._request(calls.HEALTH)
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers that it works."""
+        try:
+            return self.health().get("status") == "healthy"
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+
+    def list_tasks(self) -> list[str]:
+        """List the names that a request may give as tasks."""
+        return list(self._request(calls.TASKS).get("tasks", []))
+
+    def list_models(self) -> list[str]:
+        """List the names that a request may give as model."""
+        return list(self._request(calls.MODELS).get("models", []))
+
+    def devices(self) -> list[dict[str, Any]]:
+        """List the devices of the server's machine (each a `Device`)."""
+        return list(self._request(calls.DEVICES).get("devices", []))
+
+    def evaluate(
+        self,
+        model: str,
+        tasks: Sequence[str] | str,
+        model_args: dict[str, Any] | str | None = None,
+        num_fewshot: int | None = None,
+        batch_size: int | str | None = None,
+        device: str | None = None,
+        limit: float | None = None,
+        gen_kwargs: str | dict[str, Any] | None = None,
+        log_samples: bool = True,
+        predict_only: bool = False,
+        num_gpus: int = 1,
+        output_dir: str | None = None,
+        **options: Unpack[ExtraOptions],
+    ) -> dict[str, Any]:
+        """Submit an evaluation.
+
+        Parameters
+        ----------
+        model
+            Model type, for example ``qwen2_5_vl``.
+        tasks
+            Names of tasks, groups or tags.
+        model_args
+            Arguments of the model, as an object or as lmms-eval's ``key=value,key=value``.
+        num_fewshot, batch_size, device, gen_kwargs, log_samples, predict_only
+            As on lmms-eval's command line.
+        limit
+            First N samples of each task, or a fraction of it below 1.
+        num_gpus
+            Devices to use at once.
+        output_dir
+            Folder on the server that receives a copy of the results.
+        **options
+            Any other field of `EvaluateRequest`, for example ``name``, ``priority``, ``seed``, ``repeats``.
+
+        Returns
+        -------
+        dict
+            ``job_id``, ``status``, ``position_in_queue``, ``message``, ``warnings`` (`JobSubmitResponse`).
+
+        Raises
+        ------
+        EvalServerError
+            If the server refuses; the message says why.
+        TypeError
+            If an option does not exist.
+        """
+        given = {
+            "model_args": model_args,
+            "num_fewshot": num_fewshot,
+            "batch_size": batch_size,
+            "device": device,
+            "limit": limit,
+            "gen_kwargs": gen_kwargs,
+            "log_samples": log_samples,
+            "predict_only": predict_only,
+            "num_gpus": num_gpus,
+            "output_dir": output_dir,
+            **options,
+        }
+        return self._request(calls.evaluate(evaluate_payload(model, tasks, given)))
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """Ask for a job: status, progress, result, error (`JobInfo`)."""
+        return self._request(calls.job(job_id))
+
+    def cancel_job(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job that waits or runs."""
+        return self._request(calls.cancel(job_id))
+
+    def list_jobs(
+        self,
+        status: str | Sequence[str] | None = None,
+        model: str | None = None,
+        task: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """Ask for a page of jobs, newest first.
+
+        Parameters
+        ----------
+        status
+            Only jobs of this status, or of one of these.
+        model
+            Only jobs of this model.
+        task
+            Only jobs with this task.
+        limit
+            Jobs per page.
+        cursor
+            The ``next_cursor`` of the page before.
+
+        Returns
+        -------
+        dict
+            ``jobs`` and ``next_cursor`` (`JobList`).
+        """
+        return self._request(calls.jobs(status, model, task, limit, cursor))
+
+    def iter_jobs(
+        self,
+        status: str | Sequence[str] | None = None,
+        model: str | None = None,
+        task: str | None = None,
+        page_size: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Go through all jobs, newest first; pages are fetched as they are reached.
+
+        The first three parameters are those of `list_jobs`; ``page_size`` is its ``limit``.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.list_jobs(status, model, task, page_size, cursor)
+            yield from page["jobs"]
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def resolve_job_id(self, prefix: str) -> str:
+        """Complete an abbreviated job id.
+
+        Parameters
+        ----------
+        prefix
+            The beginning of an id, or all of it.
+
+        Returns
+        -------
+        str
+            The whole id.
+
+        Raises
+        ------
+        UnknownJob
+            If none or several jobs match.
+        """
+        return prefix if is_whole(prefix) else complete(prefix, (job["job_id"] for job in self.iter_jobs()))
+
+    def logs(self, job_id: str, offset: int = 0) -> dict[str, Any]:
+        """Read a part of a job's log.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        offset
+            Byte to start at; negative counts from the end.
+
+        Returns
+        -------
+        dict
+            ``text``, ``offset``, ``next_offset``, ``complete`` (`LogChunk`).
+        """
+        return self._request(calls.logs(job_id, offset))
+
+    def follow_logs(self, job_id: str, offset: int = 0) -> Iterator[str]:
+        """Read a job's log as it grows, until the job ends; ``offset`` is that of `logs`."""
+        yield from self._stream(calls.follow_logs(job_id, offset))
+
+    def results(self, job_id: str) -> dict[str, Any]:
+        """Ask for the parsed outcome of a completed job (`JobResults`).
+
+        Raises
+        ------
+        EvalServerError
+            With status 409 while the job is not completed.
+        """
+        return self._request(calls.results(job_id))
+
+    def wait_for_job(
+        self, job_id: str, poll_interval: float = 5.0, timeout: float | None = None, verbose: bool = True
+    ) -> dict[str, Any]:
+        """Wait until a job is completed.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        poll_interval
+            Seconds between two looks; a progress bar looks every second.
+        timeout
+            Seconds to wait in all; None or 0 for no limit.
+        verbose
+            Show progress: a bar in terminals and notebooks, lines elsewhere.
+
+        Returns
+        -------
+        dict
+            The completed job (`JobInfo`).
+
+        Raises
+        ------
+        JobFailed
+            If the job fails.
+        JobCancelled
+            If the job is cancelled.
+        TimeoutError
+            If it is not over in time.
+        """
+        shown = display(verbose)
+        deadline = Deadline(job_id, poll_interval, timeout, shown.refresh)
+        try:
+            while True:
+                job = self.get_job(job_id)
+                shown.show(job)
+                if finished(job):
+                    return job
+                time.sleep(deadline.pause())
+        finally:
+            shown.close()
+
+    def get_queue_status(self) -> dict[str, Any]:
+        """Ask what waits and what runs (`QueueStatusResponse`)."""
+        return self._request(calls.QUEUE)
+
+    def merge_checkpoint(
+        self,
+        checkpoint_path: str,
+        output_path: str | None = None,
+        checkpoint_type: Literal["regular", "ema"] = "regular",
+    ) -> dict[str, Any]:
+        """Merge a sharded FSDP2 checkpoint into one.
+
+        Parameters
+        ----------
+        checkpoint_path
+            Folder of the sharded checkpoint, on the server.
+        output_path
+            Folder for the merged one; None: beside the sharded one.
+        checkpoint_type
+            ``regular`` or ``ema``.
+
+        Returns
+        -------
+        dict
+            ``success``, ``message``, ``merged_path`` (`MergeResponse`).
+        """
+        return self._request(calls.merge(checkpoint_path, output_path, checkpoint_type))

@@ -1,0 +1,171 @@
+"""What is shown of a job while it is waited for."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ..protocol.jobs import JobStatus
+
+_BAR_INTERVAL = 1.0  # seconds; a bar that moves only with every poll of 5 s looks stuck
+_BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+_BAR_FORMAT_UNKNOWN = "{desc}{postfix} [{elapsed}]"
+
+
+def status_line(job: Mapping[str, Any]) -> str:
+    """Describe a job in a few words, as lmms-eval's client does.
+
+    Parameters
+    ----------
+    job
+        The job as the server gave it.
+
+    Returns
+    -------
+    str
+        For example ``Job 1a2b3c4d... queued (position: 0)``.
+    """
+    status = str(job.get("status"))
+    short = f"Job {str(job.get('job_id', ''))[:8]}..."
+    if status == JobStatus.QUEUED:
+        position = job.get("position_in_queue")
+        reason = f", {job['wait_reason']}" if job.get("wait_reason") else ""
+        return f"{short} queued (position: {'?' if position is None else position}{reason})"
+    if status == JobStatus.RUNNING:
+        phase = (job.get("progress") or {}).get("phase")
+        return f"{short} running" + (f", {phase}" if phase else "")
+    return f"{short} {status}" + ("!" if status == JobStatus.COMPLETED else "")
+
+
+def pace(progress: Mapping[str, Any]) -> str:
+    """Describe how fast a job goes, for example ``12.3 samples/s, 0:56 left``.
+
+    Parameters
+    ----------
+    progress
+        The job's progress as the server gave it.
+
+    Returns
+    -------
+    str
+        Empty if nothing is known.
+    """
+    rate, eta = progress.get("rate"), progress.get("eta_seconds")
+    parts = []
+    if rate:
+        parts.append(f"{rate:.3g} samples/s")
+    if eta is not None:
+        parts.append(f"{clock(eta)} left")
+    return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Write a duration.
+
+    Parameters
+    ----------
+    seconds
+        Its length.
+
+    Returns
+    -------
+    str
+        ``m:ss`` or ``h:mm:ss``.
+    """
+    whole = max(0, math.ceil(seconds) if seconds < 1 else round(seconds))
+    minutes, second = divmod(whole, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+class Display(Protocol):
+    """What shows a job while it is waited for."""
+
+    refresh: float | None
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Show the job as it is now."""
+
+    def close(self) -> None:
+        """Show no more."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    refresh: float | None = None
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Lines:
+    """Prints a line when something changed: for files and pipes, where a bar would be noise."""
+
+    refresh: float | None = None
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Print the job's state if it is news."""
+        line = status_line(job)
+        if line != self._last:
+            self._last = line
+            print(line, flush=True)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Bar:
+    """A progress bar of samples, in a terminal or in a notebook."""
+
+    refresh: float | None = _BAR_INTERVAL
+
+    def __init__(self) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=None, bar_format=_BAR_FORMAT_UNKNOWN, mininterval=0, leave=True, dynamic_ncols=True)
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Move the bar to where the job is."""
+        progress = job.get("progress") or {}
+        total = progress.get("samples_total")
+        if total and self._bar.total != total:
+            self._bar.bar_format = _BAR_FORMAT
+            self._bar.reset(total=total)  # a notebook's bar learns its length only here
+        if total:
+            self._bar.n = min(progress.get("samples_done") or 0, total)
+        self._bar.set_description_str(status_line(job), refresh=False)
+        self._bar.set_postfix_str(pace(progress) if job.get("status") == JobStatus.RUNNING else "", refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+
+def display(verbose: bool) -> Display:
+    """Choose what to show where this process writes.
+
+    Parameters
+    ----------
+    verbose
+        Whether to show anything.
+
+    Returns
+    -------
+    Display
+        A bar where people watch, lines where output is kept.
+    """
+    if not verbose:
+        return Silent()
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return Bar()
+    return Lines()

@@ -1,0 +1,1 @@
+"""Queue, devices, store and life of evaluation jobs; knows nothing of HTTP or Jupyter."""

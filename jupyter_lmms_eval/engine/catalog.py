@@ -1,0 +1,178 @@
+"""The tasks and models that may be asked for: listed by a helper process, cached on disk.
+
+The server never imports lmms_eval. The helper takes seconds, so its answer is kept for as long as nothing it
+depends on has changed, and several callers share one build.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .environment import evaluation_environment
+from .errors import CatalogUnavailable, EvaluationPackagesMissing
+
+INSTALL_HINT = 'lmms-eval is not installed beside this server; run: pip install "jupyter_lmms_eval[eval]"'
+
+
+class CatalogTask(BaseModel):
+    """What is known of a task without loading it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: str = "task"
+    output_type: str | None = None
+    dataset_path: str | None = None
+    yaml_path: str | None = None
+
+
+class Catalog(BaseModel):
+    """Names that evaluations may use."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    lmms_eval_version: str = ""
+    tasks: dict[str, CatalogTask] = Field(default_factory=dict)
+    models: list[str] = Field(default_factory=list)
+    model_aliases: dict[str, str] = Field(default_factory=dict)
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of one type: task, group or tag."""
+        return sorted(name for name, task in self.tasks.items() if task.type == kind)
+
+
+def require_evaluation_packages() -> None:
+    """Check that evaluations can run in this environment.
+
+    Raises
+    ------
+    EvaluationPackagesMissing
+        If lmms-eval or torch is not installed; its text says what to install.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("lmms_eval", "torch")):
+        raise EvaluationPackagesMissing(INSTALL_HINT)
+
+
+class CatalogCache:
+    """The catalog, up to date with the installed lmms-eval and the task folders.
+
+    Parameters
+    ----------
+    folder
+        Where catalogs are kept between runs.
+    include_paths
+        Task folders that join the catalog.
+    """
+
+    def __init__(self, folder: Path, include_paths: Sequence[str] = ()) -> None:
+        self._folder = folder
+        self._include_paths = list(include_paths)
+        self._known: tuple[str, Catalog] | None = None
+        self._build: asyncio.Task[Catalog] | None = None
+
+    async def get(self) -> Catalog:
+        """Return the catalog, built first if something it depends on changed.
+
+        Raises
+        ------
+        CatalogUnavailable
+            If the helper failed; the text ends with its last words.
+        """
+        key = await asyncio.to_thread(_fingerprint, self._include_paths)
+        if self._known and self._known[0] == key:
+            return self._known[1]
+        if self._build is None or self._build.done():
+            self._build = asyncio.create_task(self._load(key))
+        # Shielded: a client that goes away must not stop the build for the others.
+        return await asyncio.shield(self._build)
+
+    async def close(self) -> None:
+        """Give up a build that is under way."""
+        if self._build is not None and not self._build.done():
+            self._build.cancel()
+            await asyncio.gather(self._build, return_exceptions=True)
+
+    async def _load(self, key: str) -> Catalog:
+        path = self._folder / f"{key}.json"
+        catalog = await asyncio.to_thread(_read, path)
+        if catalog is None:
+            await self._run_helper(path)
+            catalog = await asyncio.to_thread(_read, path)
+        if catalog is None:
+            raise CatalogUnavailable(f"The list of tasks in {path} cannot be read; delete it and try again")
+        self._known = (key, catalog)
+        return catalog
+
+    async def _run_helper(self, path: Path) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        include = [part for folder in self._include_paths for part in ("--include-path", folder)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "jupyter_lmms_eval.runner.catalog",
+            str(path),
+            *include,
+            cwd=self._folder,
+            env=evaluation_environment(os.environ, [], threads=1),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, errors = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if process.returncode:
+            words = errors.decode(errors="replace").strip().splitlines()
+            raise CatalogUnavailable(f"The tasks could not be listed: {words[-1] if words else process.returncode}")
+
+
+def _read(path: Path) -> Catalog | None:
+    try:
+        return Catalog.model_validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+def _fingerprint(include_paths: Sequence[str]) -> str:
+    """Digest everything the catalog depends on: versions, plug-ins, and name, size and time of every task file."""
+    package = importlib.util.find_spec("lmms_eval")
+    folders = [str(Path(package.origin).parent / "tasks")] if package and package.origin else []
+    parts: list[object] = [
+        _version("lmms-eval"),
+        _version("jupyter_lmms_eval"),
+        sys.version,
+        os.environ.get("LMMS_EVAL_PLUGINS", ""),
+        sorted(str(point) for point in metadata.entry_points(group="lmms_eval.models")),
+    ]
+    for folder in [*folders, *include_paths]:
+        parts.append(folder)
+        parts += sorted(_task_files(folder))
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
+
+
+def _task_files(folder: str) -> Iterator[tuple[str, int, int]]:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".yaml"):
+                path = os.path.join(root, name)  # noqa: PTH118  (two thousand times: strings are faster)
+                status = os.stat(path)  # noqa: PTH116
+                yield path, status.st_size, status.st_mtime_ns
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,10 @@
+"""The time, as it is written in records."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601 with its zone."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,58 @@
+"""What the engine refuses, each with a sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..protocol.server import FieldError
+
+
+class EngineError(Exception):
+    """A refusal; its text is one sentence for a person."""
+
+
+class EvaluationPackagesMissing(EngineError):
+    """lmms-eval or torch is not installed where the server runs."""
+
+
+class StateDirTaken(EngineError):
+    """Another server works on the same state directory."""
+
+
+class JobNotFound(EngineError):
+    """No job has this id.
+
+    Parameters
+    ----------
+    job_id
+        The id as given.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} not found")
+
+
+class JobAlreadyFinished(EngineError):
+    """The job can no longer be changed."""
+
+
+class ResultsNotReady(EngineError):
+    """The job has no results (yet)."""
+
+
+class CatalogUnavailable(EngineError):
+    """The list of tasks and models could not be built."""
+
+
+class InvalidRequest(EngineError):
+    """An evaluation that cannot work, found before it was accepted.
+
+    Parameters
+    ----------
+    errors
+        What is wrong, one entry for each field or name.
+    """
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        self.errors = list(errors)
+        super().__init__("; ".join(error.message for error in errors))

@@ -1,0 +1,428 @@
+"""The life of jobs: accepted, queued, placed on devices, run, finished; every step on disk first."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import logging
+import os
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..protocol.jobs import EvaluateRequest, JobInfo, JobList, JobResults, JobStatus, LogChunk, QueueStatusResponse
+from ..protocol.run import RunFiles
+from ..protocol.server import Device
+from .catalog import CatalogCache, require_evaluation_packages
+from .clock import now
+from .devices import Devices
+from .errors import InvalidRequest, JobAlreadyFinished, JobNotFound, ResultsNotReady
+from .logs import read_log
+from .outcome import finished_job, job_results
+from .paths import with_absolute_paths
+from .placement import Placement, WaitingJob, place
+from .process import end_leftover
+from .run import Run
+from .state_dir import StateDir
+from .store import JobStore
+from .validation import examine
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SchedulerSettings:
+    """How a scheduler works.
+
+    Parameters
+    ----------
+    state_dir
+        Folder of the jobs and their database.
+    max_completed_jobs
+        Finished jobs kept in memory; older ones are read from disk when asked for.
+    temp_dir_prefix
+        Start of the names of job directories.
+    include_paths
+        Task folders that join the catalog and that jobs may use.
+    cpu_slots
+        Evaluations that may run on the CPU at once.
+    """
+
+    state_dir: Path
+    max_completed_jobs: int = 100
+    temp_dir_prefix: str = "lmms_eval_"
+    include_paths: Sequence[str] = ()
+    cpu_slots: int = 1
+
+
+@dataclass
+class _Job:
+    """A job in memory."""
+
+    info: JobInfo
+    seq: int
+    run: Run | None = None
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def queue_key(self) -> tuple[int, int]:
+        return (-self.info.request.priority, self.seq)
+
+
+class JobScheduler:
+    """Accepts evaluations and runs them when devices are free.
+
+    All methods belong to one event loop. ``start`` before use, ``stop`` after it.
+
+    Parameters
+    ----------
+    settings
+        How it works.
+    """
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        self._settings = settings
+        self._jobs: dict[str, _Job] = {}
+        self._queue: list[tuple[tuple[int, int], str]] = []
+        self._held: dict[str, str] = {}
+        self._finished: deque[str] = deque()
+        self._revision = 0
+        self._wake = asyncio.Event()
+        self._placement: Placement | None = None
+        self._runs: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    # ------------------------------------------------------------------------------------------- life
+
+    async def start(self) -> None:
+        """Take the state directory, put what was unfinished back into the queue, begin to place jobs.
+
+        Raises
+        ------
+        EvaluationPackagesMissing
+            If lmms-eval is not installed.
+        StateDirTaken
+            If another server works there.
+        """
+        require_evaluation_packages()
+        self._state_dir = StateDir(self._settings.state_dir)
+        try:
+            # One thread: SQLite's transactions never interleave, and the event loop never waits for the disk.
+            self._store_thread = ThreadPoolExecutor(1, thread_name_prefix="lmms-eval-store")
+            self._store = JobStore(self._state_dir.database)
+            self._devices = Devices(self._settings.cpu_slots)
+            self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
+            await self._restore()
+        except BaseException:
+            self._state_dir.close()
+            raise
+        self._placing = asyncio.create_task(self._place_forever())
+        self._first_catalog = asyncio.create_task(self._warm_catalog())
+
+    async def stop(self) -> None:
+        """End everything. Running jobs go back to the queue, for the next server on this state directory."""
+        self._stopping = True
+        for task in (self._placing, self._first_catalog):
+            task.cancel()
+        await asyncio.gather(self._placing, self._first_catalog, return_exceptions=True)
+        await self.catalog.close()
+        running = [job.run for job in self._jobs.values() if job.run is not None]
+        await asyncio.gather(*(run.interrupt() for run in running))
+        await asyncio.gather(*self._runs, return_exceptions=True)
+        await self._stored(self._store.close)
+        self._store_thread.shutdown()
+        self._devices.close()
+        self._state_dir.close()
+
+    async def _restore(self) -> None:
+        self._revision = await self._stored(self._store.last_revision)
+        for stored in await self._stored(self._store.unfinished):
+            job = _Job(stored.info, stored.seq)
+            self._jobs[stored.info.job_id] = job
+            if stored.info.status is JobStatus.RUNNING:
+                await asyncio.to_thread(end_leftover, self._job_dir(job.info))
+                await self._back_to_queue(job)
+            bisect.insort(self._queue, (job.queue_key, job.info.job_id))
+
+    async def _warm_catalog(self) -> None:
+        try:
+            await self.catalog.get()
+        except Exception:  # whoever needs the catalog gets the error; here it is only early
+            logger.warning("The catalog of tasks could not be built at start", exc_info=True)
+
+    # ------------------------------------------------------------------------------------------- clients
+
+    async def submit(self, request: EvaluateRequest) -> JobInfo:
+        """Accept an evaluation: it is on disk when this returns.
+
+        Raises
+        ------
+        InvalidRequest
+            If it cannot work.
+        CatalogUnavailable
+            If the tasks and models could not be listed.
+        """
+        catalog = await self.catalog.get()
+        findings = examine(request, catalog, self._devices.ids, self._include_paths)
+        if findings.errors:
+            raise InvalidRequest(findings.errors)
+        request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
+        job_id = str(uuid.uuid4())
+        info = JobInfo(
+            job_id=job_id,
+            status=JobStatus.QUEUED,
+            created_at=now(),
+            request=EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields))),
+            warnings=findings.warnings,
+            revision=self._next_revision(),
+            job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
+        )
+        await asyncio.to_thread(self._job_dir(info).mkdir, mode=0o700, parents=True)
+        seq = await self._stored(self._store.add, info)
+        job = _Job(info, seq)
+        self._jobs[job_id] = job
+        bisect.insort(self._queue, (job.queue_key, job_id))
+        self._changed()
+        return self._now(job)
+
+    async def get(self, job_id: str) -> JobInfo:
+        """Return a job, from memory or from disk.
+
+        Raises
+        ------
+        JobNotFound
+            If there never was one with this id.
+        """
+        if job := self._jobs.get(job_id):
+            return self._now(job)
+        info = await self._stored(self._store.get, job_id)
+        if info is None:
+            raise JobNotFound(job_id)
+        return info
+
+    async def page(
+        self,
+        *,
+        statuses: Sequence[JobStatus] = (),
+        model: str | None = None,
+        task: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> JobList:
+        """Return a page of jobs, newest first; see `JobStore.page`."""
+        found = await self._stored(
+            lambda: self._store.page(statuses=statuses, model=model, task=task, before=before, limit=limit)
+        )
+        jobs = [self._now(job) if (job := self._jobs.get(row.info.job_id)) else row.info for row in found]
+        return JobList(jobs=jobs, next_cursor=str(found[-1].seq) if len(found) == limit else None)
+
+    async def queue(self) -> QueueStatusResponse:
+        """Return what waits and what runs."""
+        counts = await self._stored(self._store.counts)
+        running = sorted(
+            (job for job in self._jobs.values() if job.info.status is JobStatus.RUNNING),
+            key=lambda job: str(job.info.started_at),
+        )
+        return QueueStatusResponse(
+            queue_size=len(self._queue),
+            running_job=running[0].info.job_id if running else None,
+            queued_jobs=[job_id for _, job_id in self._queue],
+            completed_jobs=counts[JobStatus.COMPLETED],
+            failed_jobs=counts[JobStatus.FAILED],
+            running_jobs=[job.info.job_id for job in running],
+        )
+
+    @property
+    def queue_size(self) -> int:
+        """Number of jobs that wait."""
+        return len(self._queue)
+
+    @property
+    def running_count(self) -> int:
+        """Number of jobs that run."""
+        return len(self._runs)
+
+    async def cancel(self, job_id: str) -> JobInfo:
+        """Cancel a queued or running job; returns when its processes are gone.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        JobAlreadyFinished
+            If it is over.
+        """
+        info = await self.get(job_id)
+        job = self._jobs.get(job_id)
+        if job is None or info.status.finished:
+            raise JobAlreadyFinished("Job already finished or cancelled")
+        if job.run is None:
+            self._unqueue(job)
+            await self._finish(job, {"status": JobStatus.CANCELLED, "completed_at": now()})
+        else:
+            await job.run.cancel()
+            await job.finished.wait()
+        return self._now(job)
+
+    async def results(self, job_id: str) -> JobResults:
+        """Return the parsed results of a completed job.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        ResultsNotReady
+            If it has none: not finished, failed, or cancelled.
+        """
+        info = await self.get(job_id)
+        if info.status is not JobStatus.COMPLETED:
+            hint = "wait until it is completed" if not info.status.finished else "it has no results"
+            raise ResultsNotReady(f"Job {job_id} is {info.status.value}; {hint}")
+        return await asyncio.to_thread(job_results, info)
+
+    async def log(self, job_id: str, offset: int = 0) -> LogChunk:
+        """Return a part of a job's log; see `read_log`."""
+        info = await self.get(job_id)
+        path = RunFiles(self._job_dir(info)).log
+        return await asyncio.to_thread(read_log, path, offset, finished=info.status.finished)
+
+    async def devices(self) -> list[Device]:
+        """Return the devices, with the jobs that hold them."""
+        found = await asyncio.to_thread(self._devices.read)
+        return [device.model_copy(update={"job_id": self._held.get(device.id)}) for device in found]
+
+    # ------------------------------------------------------------------------------------------- placing
+
+    async def _place_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if len(self._held) == len(self._devices.ids):
+                continue
+            for job_id, granted in self._decision().starts.items():
+                self._start(self._jobs[job_id], granted)
+
+    def _decision(self) -> Placement:
+        """What would be placed now; kept until something changes, as every listing asks for its wait reasons."""
+        if self._placement is None:
+            waiting = [
+                WaitingJob(job_id, seq, -negated, info.request.num_gpus, info.request.device)
+                for (negated, seq), job_id in self._queue
+                for info in [self._jobs[job_id].info]
+            ]
+            self._placement = place(waiting, self._devices.ids, self._held)
+        return self._placement
+
+    def _start(self, job: _Job, granted: tuple[str, ...]) -> None:
+        self._unqueue(job)
+        self._held |= dict.fromkeys(granted, job.info.job_id)
+        job.run = Run(
+            job_dir=self._job_dir(job.info),
+            attempt=job.info.attempt + 1,
+            devices=granted,
+            include_paths=self._include_paths,
+            threads=_threads(len(self._devices.ids)),
+        )
+        self._changed()
+        task = asyncio.create_task(self._run(job, job.run))
+        self._runs.add(task)
+        task.add_done_callback(self._runs.discard)
+
+    async def _run(self, job: _Job, run: Run) -> None:
+        """Run one attempt of a job from its start to its end."""
+        try:
+            await self._update(
+                job,
+                status=JobStatus.RUNNING,
+                started_at=now(),
+                devices=list(run.devices),
+                attempt=run.attempt,
+                progress=run.progress,
+            )
+            await run.execute(job.info, on_progress=lambda: self._note_progress(job, run))
+            if run.interrupted:
+                await self._back_to_queue(job)
+            else:
+                await self._finish(job, await asyncio.to_thread(finished_job, run))
+        except Exception as error:
+            logger.exception("Job %s could not be run", job.info.job_id)
+            message = f"The server could not run the job: {type(error).__name__}: {error}"
+            await self._finish(job, {"status": JobStatus.FAILED, "completed_at": now(), "error": message})
+        finally:
+            job.run = None
+            self._held = {device: holder for device, holder in self._held.items() if holder != job.info.job_id}
+            self._changed()
+
+    def _note_progress(self, job: _Job, run: Run) -> None:
+        warnings = [*job.info.warnings, *(text for text in run.notices if text not in job.info.warnings)]
+        # In memory only: a crash loses a moment of display, and the events file has it anyway.
+        job.info = job.info.model_copy(
+            update={"progress": run.progress, "warnings": warnings, "revision": self._next_revision()}
+        )
+
+    async def _back_to_queue(self, job: _Job) -> None:
+        text = "The server stopped while the job ran; it starts again"
+        await self._update(
+            job,
+            status=JobStatus.QUEUED,
+            started_at=None,
+            devices=[],
+            progress=None,
+            warnings=[*job.info.warnings, *([text] if text not in job.info.warnings else [])],
+        )
+
+    async def _finish(self, job: _Job, changes: dict[str, Any]) -> None:
+        await self._update(job, **changes)
+        job.finished.set()
+        self._finished.append(job.info.job_id)
+        while len(self._finished) > self._settings.max_completed_jobs:
+            self._jobs.pop(self._finished.popleft(), None)
+
+    # ------------------------------------------------------------------------------------------- bookkeeping
+
+    @property
+    def _include_paths(self) -> list[str]:
+        return [os.path.realpath(folder) for folder in self._settings.include_paths]
+
+    def _job_dir(self, info: JobInfo) -> Path:
+        return Path(str(info.job_dir))
+
+    def _now(self, job: _Job) -> JobInfo:
+        """Return the job with what holds just at this moment."""
+        if job.info.status is not JobStatus.QUEUED:
+            return job.info
+        place_in_queue = bisect.bisect_left(self._queue, (job.queue_key, job.info.job_id))
+        reason = self._decision().waits.get(job.info.job_id, "starts now")
+        return job.info.model_copy(update={"position_in_queue": place_in_queue, "wait_reason": reason})
+
+    def _unqueue(self, job: _Job) -> None:
+        index = bisect.bisect_left(self._queue, (job.queue_key, job.info.job_id))
+        if index < len(self._queue) and self._queue[index][1] == job.info.job_id:
+            del self._queue[index]
+        self._placement = None
+
+    def _changed(self) -> None:
+        self._placement = None
+        self._wake.set()
+
+    def _next_revision(self) -> int:
+        self._revision += 1
+        return self._revision
+
+    async def _update(self, job: _Job, **changes: Any) -> None:
+        job.info = job.info.model_copy(update={**changes, "revision": self._next_revision()})
+        await self._stored(self._store.save, job.info)
+
+    async def _stored(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._store_thread, call, *arguments)
+
+
+def _threads(devices: int) -> int:
+    """Compute threads for each evaluation process: cores shared among all that may run at once."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, devices))

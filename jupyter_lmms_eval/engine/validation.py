@@ -1,0 +1,186 @@
+"""Whether an evaluation can work, told before it is accepted: a pure decision over the catalog and the devices."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..protocol.jobs import EvaluateRequest
+from ..protocol.server import FieldError
+from .arguments import problem_with_arguments, problem_with_reasoning_tags, problem_with_seed
+from .catalog import Catalog
+from .placement import eligible_devices
+
+
+@dataclass
+class Findings:
+    """What a look at a request found.
+
+    Attributes
+    ----------
+    errors
+        Why it cannot work; empty if it can.
+    warnings
+        What will not be as the sender may think.
+    tasks
+        The tasks to run: as named, paths replaced by the names of the tasks they define.
+    """
+
+    errors: list[FieldError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+
+    def refuse(self, name: str, message: str, nearest: Sequence[str] = ()) -> None:
+        """Note a reason against the request."""
+        self.errors.append(FieldError(field=name, message=message, nearest=list(nearest)))
+
+
+def examine(
+    request: EvaluateRequest, catalog: Catalog, devices: Sequence[str], include_paths: Sequence[str]
+) -> Findings:
+    """Look a request over.
+
+    Parameters
+    ----------
+    request
+        What was asked for; its single fields are already well-formed.
+    catalog
+        The tasks and models there are.
+    devices
+        Identities of the machine's devices.
+    include_paths
+        Task folders the operator allows.
+    """
+    findings = Findings()
+    _examine_fields(request, findings)
+    _examine_model(request, catalog, findings)
+    _examine_tasks(request, catalog, include_paths, findings)
+    _examine_devices(request, devices, findings)
+    _examine_arguments(request, findings)
+    _examine_folders(request, include_paths, findings)
+    return findings
+
+
+def nearest(name: str, known: Collection[str], count: int = 3) -> list[str]:
+    """Return the known names most like ``name``, best first; upper and lower case count as the same."""
+    by_folded = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), list(by_folded), n=count, cutoff=0.6)
+    return [by_folded[match] for match in matches]
+
+
+def _examine_fields(request: EvaluateRequest, findings: Findings) -> None:
+    for name in request.unknown_fields:
+        close = nearest(name, EvaluateRequest.model_fields, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        findings.warnings.append(f"Unknown field {name!r} is ignored{hint}")
+
+
+def _examine_model(request: EvaluateRequest, catalog: Catalog, findings: Findings) -> None:
+    if request.model in catalog.models or request.model in catalog.model_aliases:
+        return
+    close = nearest(request.model, {*catalog.models, *catalog.model_aliases})
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "GET /models lists the names"
+    if "/" in request.model:
+        hint = "give its type here, for example 'qwen2_5_vl', and the checkpoint as model_args pretrained=..."
+    findings.refuse("model", f"Unknown model {request.model!r}; {hint}", close)
+
+
+def _examine_tasks(
+    request: EvaluateRequest, catalog: Catalog, include_paths: Sequence[str], findings: Findings
+) -> None:
+    for task in request.tasks:
+        if task in catalog.tasks:
+            findings.tasks.append(task)
+        elif os.sep in task or task.endswith((".yaml", ".yml")):
+            _examine_task_path(task, catalog, include_paths, findings)
+        elif any(char in task for char in "*?["):
+            if fnmatch.filter(catalog.tasks, task):
+                findings.tasks.append(task)
+            else:
+                findings.refuse("tasks", f"No task matches {task!r}; GET /tasks lists the names")
+        else:
+            close = nearest(task, catalog.tasks)
+            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "GET /tasks lists the names"
+            findings.refuse("tasks", f"Unknown task {task!r}; {hint}", close)
+    for task in sorted({task for task in request.tasks if request.tasks.count(task) > 1}):
+        findings.warnings.append(f"Task {task!r} is named more than once and runs once")
+    findings.tasks = list(dict.fromkeys(findings.tasks))
+
+
+def _examine_task_path(task: str, catalog: Catalog, include_paths: Sequence[str], findings: Findings) -> None:
+    path = os.path.realpath(task)
+    if not within(path, include_paths):
+        findings.refuse(
+            "tasks",
+            f"Task file {task!r} is outside the task folders of this server "
+            f"({', '.join(include_paths) or 'none'}); start it with --include-path {os.path.dirname(path)}",  # noqa: PTH120
+        )
+        return
+    defined = [name for name, known in catalog.tasks.items() if known.yaml_path and _same_place(known.yaml_path, path)]
+    if defined:
+        findings.tasks += sorted(defined)
+    else:
+        findings.refuse("tasks", f"{task!r} defines no task; name a task file or folder within {include_paths}")
+
+
+def _same_place(yaml_path: str, path: str) -> bool:
+    found = os.path.realpath(yaml_path)
+    return found == path or found.startswith(path + os.sep)
+
+
+def _examine_devices(request: EvaluateRequest, devices: Sequence[str], findings: Findings) -> None:
+    eligible = eligible_devices(request.device, devices)
+    if not eligible:
+        findings.refuse(
+            "device", f"This machine has no device {request.device!r}; it has {', '.join(devices)}", list(devices)
+        )
+    elif request.num_gpus > len(eligible):
+        findings.refuse(
+            "num_gpus",
+            f"num_gpus is {request.num_gpus}, this machine has {len(eligible)} such "
+            f"device{'s' if len(eligible) > 1 else ''} ({', '.join(eligible)})",
+        )
+    elif request.device in ("cuda", "gpu") and not any(name.startswith("cuda:") for name in devices):
+        findings.warnings.append("This machine has no GPU; the evaluation runs on the CPU")
+
+
+def _examine_arguments(request: EvaluateRequest, findings: Findings) -> None:
+    checks = {
+        "model_args": problem_with_arguments(request.model_args) if isinstance(request.model_args, str) else None,
+        "gen_kwargs": problem_with_arguments(request.gen_kwargs) if isinstance(request.gen_kwargs, str) else None,
+        "seed": problem_with_seed(request.seed),
+        "reasoning_tags": problem_with_reasoning_tags(request.reasoning_tags),
+    }
+    for name, problem in checks.items():
+        if problem:
+            findings.refuse(name, f"{name}: {problem}")
+    if request.fewshot_as_multiturn and not request.apply_chat_template:
+        findings.refuse("fewshot_as_multiturn", "fewshot_as_multiturn needs apply_chat_template")
+    if request.fewshot_as_multiturn and not request.num_fewshot:
+        findings.refuse("fewshot_as_multiturn", "fewshot_as_multiturn needs num_fewshot above 0")
+    if request.predict_only and not request.log_samples:
+        findings.warnings.append("predict_only keeps the samples, so log_samples is on")
+
+
+def _examine_folders(request: EvaluateRequest, include_paths: Sequence[str], findings: Findings) -> None:
+    asked = [request.include_path] if isinstance(request.include_path, str) else request.include_path or []
+    for folder in asked:
+        if not within(os.path.realpath(folder), include_paths):
+            findings.refuse(
+                "include_path",
+                f"Task folder {folder!r} is outside those of this server ({', '.join(include_paths) or 'none'}); "
+                f"start it with --include-path {os.path.realpath(folder)}",
+            )
+        elif not Path(folder).is_dir():
+            findings.refuse("include_path", f"Task folder {folder!r} does not exist")
+    if request.output_dir is not None and Path(request.output_dir).exists() and not Path(request.output_dir).is_dir():
+        findings.refuse("output_dir", f"output_dir {request.output_dir!r} is a file; name a folder")
+
+
+def within(path: str, folders: Sequence[str]) -> bool:
+    """Tell whether a resolved path is one of the folders or lies in one."""
+    return any(path == (root := os.path.realpath(folder)) or path.startswith(root + os.sep) for folder in folders)

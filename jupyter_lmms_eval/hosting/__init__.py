@@ -1,0 +1,1 @@
+"""Ways to run a server: in this process, and what they share."""

@@ -1,0 +1,127 @@
+"""Run a server in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from ..api.app import create_app
+from ..api.server_args import ServerArgs
+from ..discovery.records import remove_record, write_record
+from ..engine.catalog import require_evaluation_packages
+from .binding import bind
+from .record import server_record, server_url
+
+# Requests that still run when the server stops have so long; then running evaluations are ended.
+DRAIN_SECONDS = 2
+
+
+def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = None) -> None:
+    """Run a server until SIGINT or SIGTERM, then shut it down.
+
+    Also works in a notebook cell, whose event loop already runs; the cell is busy until it is interrupted.
+
+    Parameters
+    ----------
+    args
+        The server's arguments.
+    sockets
+        Sockets that already listen, as `bind` returns them; None: listen on ``args.host`` and ``args.port``.
+
+    Raises
+    ------
+    EvaluationPackagesMissing
+        If lmms-eval is not installed; nothing was started.
+    PortTaken
+        If the port is in use; nothing was started.
+    StateDirTaken
+        If another server works on the state directory; nothing was started.
+    """
+    require_evaluation_packages()
+    listening = list(sockets) if sockets is not None else bind(args.host, args.port)
+    try:
+        app = create_app(args)
+        with _quiet_termination():
+            _run(_serve(app, listening))
+    except KeyboardInterrupt:
+        pass  # asked to stop, and stopped
+    finally:
+        for listener in listening:
+            listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells the world about itself once it answers."""
+
+    def __init__(self, app: FastAPI) -> None:
+        # The lifespan is entered by `_serve`: uvicorn turns an exception in it into sys.exit().
+        super().__init__(
+            uvicorn.Config(
+                app, lifespan="off", log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
+            )
+        )
+        self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then be found."""
+        await super().startup(sockets)
+        write_record(server_record(self._app))
+        _announce(self._app)
+
+
+async def _serve(app: FastAPI, sockets: list[socket.socket]) -> None:
+    async with app.router.lifespan_context(app):
+        try:
+            await _Server(app).serve(sockets=sockets)
+        finally:
+            remove_record(app.state.server_id)
+
+
+def _run(serving: Coroutine[object, object, None]) -> None:
+    """Run a coroutine to its end, also where a loop already runs: in a notebook cell."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(serving)
+        return
+    import nest_asyncio2
+
+    nest_asyncio2.apply(loop)
+    loop.run_until_complete(serving)
+
+
+@contextmanager
+def _quiet_termination() -> Iterator[None]:
+    """Keep SIGTERM from ending the process before it has cleaned up: uvicorn raises it again when it is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _announce(app: FastAPI) -> None:
+    """Print, once, what a person needs; the only place where the token is shown."""
+    args: ServerArgs = app.state.server_args
+    url = server_url(args.host, args.port)
+    lines = [f"Evaluation server at {url}"]
+    if app.state.token:
+        lines += [f"  open it:      {url}/docs?token={app.state.token}", f"  token:        {app.state.token}"]
+    else:
+        lines += [f"  open it:      {url}/docs"]
+    lines += ["  from Python:  from jupyter_lmms_eval import EvalClient; EvalClient()", "  stop it:      Ctrl-C"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+    if not app.state.token:
+        sys.stderr.write("Warning: no token is asked for; every user of this machine can run code as you\n")

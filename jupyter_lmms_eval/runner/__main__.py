@@ -1,0 +1,28 @@
+"""Runs one attempt of a job: ``python -m jupyter_lmms_eval.runner JOB_DIR ATTEMPT [--parent-fd N]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from ..protocol.run import RunFiles
+from .supervisor import Supervision, read_spec
+
+
+def main() -> int:
+    """Supervise the attempt named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m jupyter_lmms_eval.runner", description=__doc__)
+    parser.add_argument("job_dir", help="directory of the job, with its spec.json")
+    parser.add_argument("attempt", type=int, help="which attempt at the job this is")
+    parser.add_argument("--parent-fd", type=int, help="pipe whose end means that the server is gone")
+    arguments = parser.parse_args()
+    if arguments.parent_fd is not None:
+        # A child that held it would not hurt (only write ends keep a pipe open), but has no business with it.
+        os.set_inheritable(arguments.parent_fd, False)
+    files = RunFiles(os.path.abspath(arguments.job_dir))  # noqa: PTH100  (keeps symbolic links)
+    return Supervision(files, read_spec(files, arguments.attempt), arguments.parent_fd).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Feeds a model its requests in chunks: what is answered is journaled, counted and never asked again."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ..protocol.run import JournalEntry
+from .chunking import ChunkSizes
+from .events import EventLog, Phases
+from .journal import Journal, request_key
+from .progress import SampleCounter, is_padding
+
+REQUEST_TYPES = ("generate_until", "loglikelihood", "generate_until_multi_round", "generate_visual_cot")
+
+Call = Callable[[list[Any]], list[Any]]
+
+
+class Answering:
+    """The answering of one rank.
+
+    Parameters
+    ----------
+    journal
+        Answers so far, and where new ones go.
+    counter
+        Samples of this rank.
+    events
+        Where progress is reported.
+    phases
+        Where the phase is reported.
+    errors_logged
+        Errors that were only written to the log so far.
+    attempt
+        Which attempt at the job this is.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        counter: SampleCounter,
+        events: EventLog,
+        phases: Phases,
+        errors_logged: Callable[[], int],
+        attempt: int,
+    ) -> None:
+        self._journal = journal
+        self._counter = counter
+        self._events = events
+        self._phases = phases
+        self._errors_logged = errors_logged
+        self._attempt = attempt
+        self._within = False
+        self.task_digests: dict[str, str] = {}
+        self.model_digest = ""
+        self.restored = 0
+
+    def wrap(self, model: Any, sizes: Callable[[], ChunkSizes]) -> None:
+        """Make the model's request methods go through here.
+
+        Parameters
+        ----------
+        model
+            An lmms-eval model; only this object changes, not its class.
+        sizes
+            Makes the chunk sizes of one call.
+        """
+        for name in REQUEST_TYPES:
+            method = getattr(model, name, None)
+            if method is not None:
+                setattr(model, name, self.chunked(name, method, sizes))
+
+    def chunked(self, request_type: str, call: Call, sizes: Callable[[], ChunkSizes]) -> Call:
+        """The chunked form of a method that answers requests."""
+
+        def answer(requests: list[Any]) -> list[Any]:
+            # A model may answer one request type through another; that call is part of the outer one's chunk.
+            if self._within:
+                return call(requests)
+            return self._answer(request_type, call, requests, sizes())
+
+        return answer
+
+    def _answer(self, request_type: str, call: Call, requests: list[Any], sizes: ChunkSizes) -> list[Any]:
+        self._phases.enter("answering")
+        keys = self._keys(request_type, requests)
+        answers: list[Any] = [None] * len(requests)
+        pending: list[int] = []
+        known: list[int] = []
+        for index, (key, _) in enumerate(keys):
+            entry = self._journal.answered.get(key) if key else None
+            if entry is None:
+                pending.append(index)
+            else:
+                answers[index] = restored(entry, request_type)
+                known.append(index)
+                self._counter.answered(requests[index])
+        self.restored += len(known)
+        fresh = set(pending)
+        # Ranks wait for each other inside a model, so all must make equally many calls.
+        pending += list(itertools.islice(itertools.cycle(known), longest_of_ranks(len(pending)) - len(pending)))
+        self._report(force=True)
+        while pending:
+            chunk, pending = pending[: sizes.size], pending[sizes.size :]
+            began = time.monotonic()
+            errors = self._errors_logged()
+            got = self._call(call, [requests[index] for index in chunk])
+            sizes.took(len(chunk), time.monotonic() - began)
+            entries: list[JournalEntry] = []
+            for index, raw in zip(chunk, got, strict=True):
+                if index not in fresh:
+                    continue
+                text, tokens = plain_answer(raw, request_type)
+                answers[index] = _generation(text, tokens)
+                request, (key, repeat) = requests[index], keys[index]
+                self._counter.answered(request)
+                # Models that swallow an exception answer with nothing; another attempt may do better.
+                swallowed = text == "" and self._errors_logged() > errors
+                if key and not swallowed and not _budget_exceeded():
+                    entries.append(self._entry(key, request, repeat, text, tokens))
+            self._journal.append(entries)
+            self._report(force=not pending)
+        return answers
+
+    def _call(self, call: Call, requests: list[Any]) -> list[Any]:
+        self._within = True
+        try:
+            got = list(call(requests))
+        finally:
+            self._within = False
+        if len(got) != len(requests):
+            raise RuntimeError(f"the model gave {len(got)} answers to {len(requests)} requests")
+        return got
+
+    def _keys(self, request_type: str, requests: list[Any]) -> list[tuple[str, int]]:
+        """Journal key and repetition of each request; padding has no key."""
+        repeats: Counter[int] = Counter()
+        keys: list[tuple[str, int]] = []
+        for request in requests:
+            if is_padding(request):
+                keys.append(("", 0))
+                continue
+            repeat = repeats[id(request)]  # the evaluator repeats the same object
+            repeats[id(request)] += 1
+            task_digest = self.task_digests.get(request.task_name, "")
+            keys.append((request_key(request_type, request, repeat, task_digest, self.model_digest), repeat))
+        return keys
+
+    def _entry(
+        self, key: str, request: Any, repeat: int, text: Any, tokens: dict[str, int] | None
+    ) -> JournalEntry:
+        return JournalEntry(
+            key=key,
+            task=request.task_name,
+            doc_id=request.doc_id,
+            idx=request.idx,
+            repeat=repeat,
+            attempt=self._attempt,
+            answer=list(text) if isinstance(text, tuple) else text,
+            tokens=tokens,
+        )
+
+    def _report(self, *, force: bool = False) -> None:
+        self._events.progress(dict(self._counter.done), self._errors_logged(), force=force)
+
+
+def plain_answer(raw: Any, request_type: str) -> tuple[Any, dict[str, int] | None]:
+    """What a model returned, as text (or a log-likelihood pair, or rounds) and token counts.
+
+    lmms-eval's own unwrapping turns plain ``(log-likelihood, is_greedy)`` pairs into text, which breaks every
+    multiple-choice task.
+    """
+    from lmms_eval.api.instance import GenerationResult, unwrap_generation_output
+
+    if not isinstance(raw, GenerationResult) and request_type == "loglikelihood":
+        likelihood, greedy = raw
+        return (float(likelihood), bool(greedy)), None
+    text, counts = unwrap_generation_output(raw)
+    return text, (counts.to_dict() if counts is not None else None)
+
+
+def _generation(text: Any, tokens: dict[str, int] | None) -> Any:
+    from lmms_eval.api.instance import GenerationResult, TokenCounts
+
+    return GenerationResult(text=text, token_counts=None if tokens is None else TokenCounts(**tokens))
+
+
+def restored(entry: JournalEntry, request_type: str) -> Any:
+    """A journaled answer as the evaluator expects it from the model."""
+    answer = entry.answer
+    if request_type == "loglikelihood" and isinstance(answer, list):
+        answer = (float(answer[0]), bool(answer[1]))
+    return _generation(answer, entry.tokens)
+
+
+def _budget_exceeded() -> bool:
+    from lmms_eval.models.model_utils.usage_metrics import is_budget_exceeded
+
+    return bool(is_budget_exceeded())
+
+
+def longest_of_ranks(length: int) -> int:
+    """The largest of a number over all ranks."""
+    import torch.distributed
+
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return length
+    lengths: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(lengths, length)
+    return int(max(lengths))

@@ -1,0 +1,271 @@
+"""Runs one rank of an attempt: ``python -m jupyter_lmms_eval.runner.evaluate JOB_DIR ATTEMPT``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..protocol.jobs import SampleCount
+from ..protocol.run import RunFiles, RunOutcome, RunSpec
+from . import startup
+from .events import EventLog, Phases
+from .failure import failure_of
+from .records import write_atomically
+from .redaction import secrets_of
+from .supervisor import read_spec
+
+BEGAN = time.monotonic()
+
+
+class Evaluation:
+    """One rank of one attempt.
+
+    Parameters
+    ----------
+    files
+        The job's files.
+    spec
+        What is to be run.
+    rank
+        Which of the attempt's processes this is.
+    """
+
+    def __init__(self, files: RunFiles, spec: RunSpec, rank: int) -> None:
+        from .journal import Journal
+        from .progress import SampleCounter
+
+        self.files = files
+        self.spec = spec
+        self.rank = rank
+        self.events = EventLog(files.events, spec.attempt, rank)
+        self.phases = Phases(self.events, BEGAN)
+        self.counter = SampleCounter()
+        self.journal = Journal(files.journal)
+        self.errors_logged = _none_logged
+        self.adapter = ""
+
+    def run(self) -> RunOutcome:
+        """Evaluate; whatever is raised is the reason of the failure."""
+        self.phases.enter("starting")
+        startup.apply()
+        from lmms_eval import evaluator, utils
+        from lmms_eval.tasks import TaskManager
+
+        from . import upstream_fixes
+        from .options import match_tasks, namespace_for
+        from .saving import model_name_of, tracker_for
+
+        request = self.spec.request
+        output = self.files.output(self.spec.attempt)
+        output.mkdir(parents=True, exist_ok=True)
+        options = namespace_for(self.spec, str(output))
+        self.errors_logged = upstream_fixes.plain_log(request.verbosity)
+        upstream_fixes.no_surrounding_repository()
+        upstream_fixes.typed_generation_arguments()
+        upstream_fixes.real_exceptions()
+        upstream_fixes.bounded_peer_timeout()
+        limits = upstream_fixes.LimitPerTask(request.limit, request.offset, self._planned)
+        limits.install()
+        manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
+        tasks = match_tasks(request.tasks, manager.all_tasks)
+        accelerator = self._join_ranks()
+        self._install_model(request.force_simple)
+        tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
+        stamp = utils.get_datetime_str(timezone=options.timezone)
+        results = evaluator.simple_evaluate(
+            model=options.model,
+            model_args=options.model_args,
+            tasks=tasks,
+            num_fewshot=options.num_fewshot,
+            batch_size=options.batch_size,
+            max_batch_size=options.max_batch_size,
+            device=options.device,
+            use_cache=options.use_cache,
+            limit=options.limit,
+            offset=options.offset,
+            check_integrity=options.check_integrity,
+            write_out=options.write_out,
+            log_samples=options.log_samples,
+            evaluation_tracker=tracker,
+            system_instruction=options.system_instruction,
+            apply_chat_template=options.apply_chat_template,
+            fewshot_as_multiturn=options.fewshot_as_multiturn,
+            gen_kwargs=options.gen_kwargs,
+            task_manager=manager,
+            verbosity=options.verbosity,
+            predict_only=options.predict_only,
+            random_seed=options.seed[0],
+            numpy_random_seed=options.seed[1],
+            torch_random_seed=options.seed[2],
+            fewshot_random_seed=options.seed[3],
+            cli_args=options,
+            datetime_str=stamp,
+            distributed_executor_backend="accelerate" if accelerator is None else "torchrun",
+            force_simple=options.force_simple,
+            launcher_args=options.launcher_args,
+            repeats=options.repeats,
+            baseline=options.baseline,
+            max_tokens=options.max_tokens,
+            process_docs_parallel=options.process_docs_parallel,
+            **evaluator.request_caching_arg_to_dict(cache_requests=options.cache_requests),
+        )
+        if results is None:  # only rank 0 has them
+            return RunOutcome(status="ok", timings=self.phases.timings(), errors_logged=self.errors_logged())
+        limits.correct(results)
+        return self._saved(tracker, results, stamp, keep_samples=options.log_samples)
+
+    def _join_ranks(self) -> Any:
+        """Form the process group of several ranks, as lmms-eval's command line does."""
+        if self.spec.ranks == 1:
+            return None
+        from accelerate import Accelerator
+        from accelerate.utils import InitProcessGroupKwargs
+
+        from .rendezvous import agree_on_port
+        from .upstream_fixes import PEER_TIMEOUT
+
+        agree_on_port(self.files.job_dir, self.spec.attempt, self.rank)
+        return Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=PEER_TIMEOUT)])
+
+    def _install_model(self, force_simple: bool) -> None:
+        """Let the evaluator build the model our way and talk to it in chunks."""
+        from lmms_eval import evaluator, models
+
+        from .answering import Answering
+        from .chunking import ChunkSizes, sizes_for
+        from .journal import digest, weights_fingerprint
+        from .model_building import ModelFactory
+
+        request = self.spec.request
+        answering = Answering(
+            self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt
+        )
+        self.answering = answering
+        get_model = models.get_model
+
+        def built(model: Any) -> None:
+            self.adapter = "simple" if model.is_simple else "chat"
+            arguments = request.model_args
+            pretrained = arguments.get("pretrained") if isinstance(arguments, dict) else None
+            answering.model_digest = digest(
+                request.model, arguments, self.adapter, weights_fingerprint(str(pretrained) if pretrained else None)
+            )
+
+            def sizes() -> ChunkSizes:
+                batch_size = _batch_size(request.batch_size, model)
+                return sizes_for(type(model).__module__, batch_size, self.spec.ranks, self.spec.chunk_seconds)
+
+            answering.wrap(model, sizes)
+            clean = model.clean
+
+            def clean_and_score() -> None:  # the evaluator's sign that everything is answered
+                self.phases.enter("scoring")
+                clean()
+
+            model.clean = clean_and_score
+            self.phases.enter("loading data")
+
+        def factory(name: str, force: bool = force_simple) -> ModelFactory:
+            self.phases.enter("loading model")
+            return ModelFactory(get_model(name, force), self.spec, lambda: None, built)
+
+        models.get_model = factory
+        converse = evaluator._run_generate_until_agentic  # noqa: SLF001
+
+        def converse_one_by_one(model: Any, requests: list[Any], **how: Any) -> list[Any]:
+            # An agent's conversation is one answer: its rounds are journaled together or not at all.
+            one = answering.chunked(
+                "generate_until_agentic", lambda chunk: converse(model, chunk, **how), lambda: ChunkSizes(fixed=1)
+            )
+            return one(requests)
+
+        evaluator._run_generate_until_agentic = converse_one_by_one  # noqa: SLF001
+
+    def _planned(self, task: Any) -> None:
+        """A task's requests are built."""
+        from .journal import digest
+
+        name = str(task.config.task)
+        self.answering.task_digests[name] = digest(task.dump_config())
+        self.events.plan(name, self.counter.plan(name, task.instances))
+
+    def _saved(self, tracker: Any, results: dict[str, Any], stamp: str, *, keep_samples: bool) -> RunOutcome:
+        from lmms_eval.utils import make_table
+
+        from .saving import copy_to, save
+
+        self.phases.enter("saving")
+        samples = results.pop("samples", None)
+        saved = save(tracker, results, samples if keep_samples else None, stamp)
+        if self.spec.request.output_dir:
+            saved = copy_to(saved, Path(self.spec.request.output_dir).expanduser(), self.spec.job_id[:8])
+        print(make_table(results))  # noqa: T201
+        if "groups" in results:
+            print(make_table(results, "groups"))  # noqa: T201
+        return RunOutcome(
+            status="ok",
+            results_path=str(saved.results),
+            samples_paths=[str(path) for path in saved.samples],
+            n_samples={task: SampleCount.model_validate(counts) for task, counts in results["n-samples"].items()},
+            timings=self.phases.timings(),
+            versions=self._versions(results),
+            errors_logged=self.errors_logged(),
+        )
+
+    def _versions(self, results: dict[str, Any]) -> dict[str, Any]:
+        versions: dict[str, Any] = {"tasks": dict(results.get("versions", {})), "adapter": self.adapter}
+        for package in ("lmms_eval", "torch", "transformers"):
+            versions[package] = importlib.metadata.version(package)
+        return versions
+
+    def conclude(self, outcome: RunOutcome) -> None:
+        """Say how it ended; the outcome is written last."""
+        if errors := self.errors_logged():
+            self.events.progress(dict(self.counter.done), errors, force=True)
+            self.events.notice(
+                f"{errors} error{'s were' if errors > 1 else ' was'} only written to the log; "
+                "answers may be missing and the scores too low"
+            )
+        if outcome.status == "ok":
+            self.phases.enter("done")
+        write_atomically(self.files.outcome(self.spec.attempt, self.rank), outcome.model_dump_json(indent=1))
+
+
+def _none_logged() -> int:
+    return 0
+
+
+def _batch_size(requested: int | str | None, model: Any) -> int:
+    for size in (requested, getattr(model, "batch_size_per_gpu", None)):
+        if isinstance(size, int) and size > 0:
+            return size
+    return 1
+
+
+def main() -> NoReturn:
+    """Run the rank named by the command line and by ``RANK``."""
+    files = RunFiles(sys.argv[1])
+    spec = read_spec(files, int(sys.argv[2]))
+    evaluation = Evaluation(files, spec, int(os.environ.get("RANK", "0")))
+    try:
+        outcome = evaluation.run()
+    except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
+        secrets = secrets_of(os.environ, spec.request.model_args)
+        failure = failure_of(error, secrets, str(files.log))
+        print(failure.traceback, file=sys.stderr)  # noqa: T201
+        outcome = RunOutcome(
+            status="failed",
+            failure=failure,
+            timings=evaluation.phases.timings(),
+            errors_logged=evaluation.errors_logged(),
+        )
+    evaluation.conclude(outcome)
+    startup.leave(0 if outcome.status == "ok" else 1)
+
+
+if __name__ == "__main__":
+    main()

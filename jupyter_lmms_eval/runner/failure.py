@@ -1,0 +1,225 @@
+"""Says of an exception why the evaluation failed and what to do about it; pure, by names, without heavy imports."""
+
+from __future__ import annotations
+
+import re
+import signal
+import traceback as tracebacks
+from collections.abc import Sequence
+
+from ..protocol.jobs import Failure, FailureCause
+from .redaction import redact
+
+_LONGEST_MESSAGE = 4_000
+_LONGEST_TRACEBACK = 20_000
+
+_Rule = tuple[FailureCause, frozenset[str], re.Pattern[str] | None, str]
+
+
+def _rule(cause: FailureCause, names: str, message: str, advice: str) -> _Rule:
+    return cause, frozenset(names.split()), re.compile(message, re.IGNORECASE) if message else None, advice
+
+
+# The first rule whose class name (over the bases) or message fits decides.
+_RULES: tuple[_Rule, ...] = (
+    _rule(
+        FailureCause.OUT_OF_MEMORY,
+        "OutOfMemoryError MemoryError",
+        r"cuda out of memory|hip out of memory|cublas_status_alloc_failed|can't allocate memory|cannot allocate memory"
+        r"|defaultcpuallocator: not enough memory|no available memory for the cache blocks",
+        "Use a smaller batch_size, fewer or smaller images, a smaller model, or a device with more free memory.",
+    ),
+    _rule(
+        FailureCause.MISSING_DATA,
+        "GatedRepoError",
+        r"gated repo|is a gated|access to (?:model|dataset) .* is restricted|ask for access",
+        "Ask for access on the repository's page on huggingface.co, then give the server a token (HF_TOKEN).",
+    ),
+    _rule(
+        FailureCause.MISSING_DATA,
+        "OfflineModeIsEnabled LocalEntryNotFoundError",
+        r"offline mode is enabled|hf_hub_offline|outgoing traffic has been disabled",
+        "Download the data or the model before, or start the server with network access (HF_HUB_OFFLINE=0).",
+    ),
+    _rule(
+        FailureCause.MISSING_DATA,
+        "RepositoryNotFoundError RevisionNotFoundError EntryNotFoundError DatasetNotFoundError DataFilesNotFoundError "
+        "EmptyDatasetError",
+        r"couldn't find|doesn't exist on the hub|couldn't reach .* on the hub|is not a local folder and is not a valid"
+        r"|couldn't connect to '?https://huggingface\.co|unable to load weights|no such file or directory.*"
+        r"(?:safetensors|config\.json)",
+        "Check the path or the repository's name, and that this machine can reach it.",
+    ),
+    _rule(
+        FailureCause.TIMEOUT,
+        "TimeoutError Timeout ReadTimeout ConnectTimeout APITimeoutError DistStoreError",
+        r"timed? ?out",
+        "Try again; if a service or another rank is slow, give it more time.",
+    ),
+    _rule(FailureCause.MISSING_DATA, "FileNotFoundError", "", "Check that the file exists on the server's machine."),
+    _rule(
+        FailureCause.MISSING_DATA,
+        "ConnectionError ConnectError HfHubHTTPError MaxRetryError",
+        r"max retries exceeded|name or service not known|temporary failure in name resolution",
+        "Check the network of the server's machine, or download what is needed before.",
+    ),
+    _rule(
+        FailureCause.BAD_INPUT,
+        "",
+        r"tasks? not found|not found in available models|no tasks specified|fewshot_as_multiturn|limit must be"
+        r"|invalid device|does not support|not supported|unrecognized model|got multiple values for",
+        "Correct the request; /tasks and /models list the names.",
+    ),
+    _rule(
+        FailureCause.BAD_INPUT,
+        "NotImplementedError",
+        "",
+        "This model cannot do what the task asks; choose another model, adapter (force_simple) or task.",
+    ),
+)
+
+_ARGUMENTS = re.compile(r"(?:__init__|from_pretrained)\(\).*(?:argument|missing)")
+_PACKAGE_OF_MODULE = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "qwen_vl_utils": "qwen-vl-utils",
+    "flash_attn": "flash-attn",
+    "Levenshtein": "levenshtein",
+    "llava": "git+https://github.com/LLaVA-VL/LLaVA-NeXT.git",
+}
+_PIP = re.compile(r"pip3? install ((?:-U |--upgrade )?[\w.\-\[\]=<>~/:+@]+)")
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The exception that matters: what a retry gave up on, or what an import error was caused by."""
+    seen = {id(error)}
+    while True:
+        inner: BaseException | None = None
+        attempt = getattr(error, "last_attempt", None)
+        if attempt is not None:
+            try:
+                inner = attempt.exception()
+            except BaseException:  # noqa: BLE001  (a cancelled attempt has none)
+                inner = None
+        elif type(error) in (RuntimeError, Exception, ImportError) and error.__cause__ is not None:
+            inner = error.__cause__
+        if inner is None or id(inner) in seen:
+            return error
+        seen.add(id(inner))
+        error = inner
+
+
+def classify(error: BaseException) -> tuple[FailureCause, str]:
+    """Why an evaluation failed, and what to do about it.
+
+    Parameters
+    ----------
+    error
+        The exception; a retry's wrapper is looked through.
+
+    Returns
+    -------
+    tuple
+        The cause and one sentence of advice.
+    """
+    error = root_cause(error)
+    names = {base.__name__ for base in type(error).__mro__}
+    message = str(error)
+    if isinstance(error, ImportError):
+        return FailureCause.MISSING_PACKAGE, _install_advice(error)
+    if isinstance(error, SystemExit):
+        return FailureCause.CRASH, "The model or a task ended the process; the log says why."
+    for cause, classes, pattern, advice in _RULES:
+        if names & classes or (pattern is not None and pattern.search(message)):
+            return cause, advice
+    if isinstance(error, TypeError) and _ARGUMENTS.search(message):
+        return FailureCause.BAD_INPUT, "Correct model_args: the model's constructor does not take them so."
+    return FailureCause.ERROR, "The traceback and the log show where it happened."
+
+
+def _install_advice(error: ImportError) -> str:
+    if told := _PIP.search(str(error)):
+        return f"Install it where the server runs: pip install {told.group(1).rstrip('.')}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        module = error.name.split(".")[0]
+        return f"Install it where the server runs: pip install {_PACKAGE_OF_MODULE.get(module, module)}"
+    return "A package is missing or its version does not fit; install what the message names."
+
+
+def failure_of(error: BaseException, secrets: Sequence[str] = (), log_path: str | None = None) -> Failure:
+    """Describe an exception for people, without secrets.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    secrets
+        Values that must not appear.
+    log_path
+        Where the log is.
+    """
+    real = root_cause(error)
+    cause, advice = classify(real)
+    message = str(real).strip() or type(real).__name__
+    if isinstance(real, SystemExit):
+        message = f"the evaluation called sys.exit({real.code!r})"
+    text = "".join(tracebacks.format_exception(type(real), real, real.__traceback__))
+    return Failure(
+        cause=cause,
+        type=type(real).__name__,
+        message=_middle_out(redact(message, secrets), _LONGEST_MESSAGE),
+        advice=advice,
+        traceback=_middle_out(redact(text, secrets), _LONGEST_TRACEBACK),
+        log_path=log_path,
+    )
+
+
+def _middle_out(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}\n... [{len(text) - 2 * half} characters left out] ...\n{text[-half:]}"
+
+
+def failure_of_exit(code: int, last_lines: Sequence[str] = (), log_path: str | None = None) -> Failure:
+    """Describe a process that ended without saying how.
+
+    Parameters
+    ----------
+    code
+        Its exit code as ``subprocess`` gives it: negative for a signal.
+    last_lines
+        The end of its log.
+    log_path
+        Where the log is.
+    """
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        message = f"the evaluation process was killed by {name}"
+        advice = _SIGNAL_ADVICE.get(name, "The end of the log may show why.")
+    else:
+        name = "ProcessExit"
+        message = f"the evaluation process ended with exit code {code} without a result"
+        advice = "The end of the log may show why."
+    tail = "\n".join(last_lines[-10:])
+    return Failure(
+        cause=FailureCause.CRASH,
+        type=name,
+        message=f"{message}\n{tail}" if tail else message,
+        advice=advice,
+        log_path=log_path,
+    )
+
+
+_SIGNAL_ADVICE = {
+    "SIGKILL": "Somebody killed it, or the machine ran out of memory (see the kernel's log): try a smaller batch_size.",
+    "SIGSEGV": "A native library crashed: check that torch, its CUDA version and compiled packages fit together.",
+    "SIGABRT": "A native library gave up; the end of the log usually says why.",
+    "SIGBUS": "Shared memory may be full (/dev/shm); give the container more of it.",
+    "SIGTERM": "Somebody asked it to end.",
+}

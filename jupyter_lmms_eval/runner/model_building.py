@@ -1,0 +1,121 @@
+"""Builds the requested model with exactly the arguments of the request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..protocol.jobs import EvaluateRequest
+from ..protocol.run import RunSpec
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a constructor takes.
+
+    Parameters
+    ----------
+    names
+        Parameters it names.
+    anything
+        Whether it also takes names it does not know.
+    """
+
+    names: frozenset[str] = field(default_factory=frozenset)
+    anything: bool = False
+
+
+def accepted_by(model_class: type) -> Accepted:
+    """Read a constructor's parameters, through the bases it hands unknown ones to."""
+    names: set[str] = set()
+    anything = False
+    for base in model_class.__mro__:
+        constructor = vars(base).get("__init__")
+        if constructor is None or base is object:
+            continue
+        parameters = inspect.signature(constructor).parameters.values()
+        names |= {
+            parameter.name
+            for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        }
+        anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        if not anything:
+            break
+    return Accepted(frozenset(names - {"self"}), anything)
+
+
+def constructor_arguments(
+    given: dict[str, Any], accepted: Accepted, request: EvaluateRequest, device_kind: str, ranks: int = 1
+) -> dict[str, Any]:
+    """Decide a model's constructor arguments.
+
+    The values in ``model_args`` win and arrive untouched. The rest is what lmms-eval adds, and a device only
+    where the constructor names one: many models refuse what they do not know.
+
+    Parameters
+    ----------
+    given
+        ``model_args`` as an object.
+    accepted
+        What the constructor takes.
+    request
+        The evaluation.
+    device_kind
+        ``cpu`` or ``cuda``.
+    ranks
+        Processes that share the work.
+    """
+    added: dict[str, Any] = {}
+    if request.batch_size is not None or accepted.anything or "batch_size" in accepted.names:
+        added["batch_size"] = 1 if request.batch_size is None else request.batch_size
+    if request.max_batch_size is not None:
+        added["max_batch_size"] = request.max_batch_size
+    if device_kind == "cpu":
+        added.update({name: "cpu" for name in ("device", "device_map") if name in accepted.names})
+    elif request.device is not None and ranks == 1 and "device" in accepted.names:
+        # The granted GPU is the only one the process sees, whatever its number is outside.
+        added["device"] = "cuda:0" if request.device.startswith("cuda:") else request.device
+    return {**added, **given}
+
+
+class ModelFactory:
+    """What lmms-eval's evaluator takes for the model's class: it builds the model our way.
+
+    Parameters
+    ----------
+    model_class
+        The real class.
+    spec
+        What is to be run.
+    building
+        Called before the model is built.
+    built
+        Called with the model.
+    """
+
+    def __init__(
+        self, model_class: type, spec: RunSpec, building: Callable[[], None], built: Callable[[Any], None]
+    ) -> None:
+        self._class = model_class
+        self._spec = spec
+        self._building = building
+        self._built = built
+
+    def create_from_arg_string(self, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Build the model; the evaluator's own arguments are a text that has lost the types."""
+        from lmms_eval.utils import simple_parse_args_string
+
+        request = self._spec.request
+        given = request.model_args if request.model_args is not None else {}
+        if isinstance(given, str):
+            given = simple_parse_args_string(given)
+        arguments = constructor_arguments(
+            given, accepted_by(self._class), request, self._spec.device_kind, self._spec.ranks
+        )
+        self._building()
+        model = self._class(**arguments)
+        self._built(model)
+        return model

@@ -1,0 +1,229 @@
+"""Keeps watch over the processes of one attempt: their output, their end, and the parent they must not outlive."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import psutil
+
+from ..protocol.jobs import Failure
+from ..protocol.run import RunFiles, RunOutcome, RunSpec
+from .environment import evaluation_environment
+from .failure import failure_of_exit
+from .logfile import LogFilter
+from .records import write_atomically
+from .redaction import secrets_of
+
+GRACE_SECONDS = 3.0
+# A rank whose peer is gone would wait in a collective for the process group's timeout.
+PEERS_SECONDS = 5.0
+# Something the evaluation started may keep the pipe open after it; its last words are not worth more.
+DRAIN_SECONDS = 1.0
+
+
+@dataclass
+class Supervision:
+    """One attempt under watch.
+
+    Parameters
+    ----------
+    files
+        The job's files.
+    spec
+        What is run.
+    parent_fd
+        Read end of a pipe whose other end the server holds; its end means the server is gone.
+    """
+
+    files: RunFiles
+    spec: RunSpec
+    parent_fd: int | None = None
+    ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    interrupted: bool = False
+    _ending_since: float | None = None
+    _killed: bool = False
+
+    def run(self) -> int:
+        """Run the attempt to its end.
+
+        Returns
+        -------
+        int
+            0 if it succeeded, 1 if it failed, 143 if it was interrupted. An interrupted attempt leaves no
+            outcome, unless it had one already: it says nothing about the job.
+        """
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, self._on_sigterm)
+        secrets = secrets_of(os.environ, self.spec.request.model_args)
+        cleaner = LogFilter(secrets)
+        with self.files.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            output = self._start_ranks()
+            try:
+                self._watch(output, cleaner, log)
+            finally:
+                os.close(output)
+                self._end_descendants()
+            log.write(cleaner.flush(time.monotonic(), final=True))
+        return self._conclude(list(cleaner.last_lines))
+
+    def _on_sigterm(self, _signal: int, _frame: object) -> None:
+        self.interrupted = True
+
+    def _start_ranks(self) -> int:
+        reader, writer = os.pipe()
+        command = [sys.executable, "-m", f"{__package__}.evaluate", str(self.files.job_dir), str(self.spec.attempt)]
+        try:
+            for rank in range(self.spec.ranks):
+                # Ranks are started here and not by torchrun: torchrun gives each its own session, where neither
+                # a signal to the job's group nor the end of this process would reach it.
+                self.ranks.append(
+                    subprocess.Popen(
+                        command,
+                        cwd=self.files.job_dir,
+                        env=evaluation_environment(os.environ, self.spec, rank),
+                        stdin=subprocess.DEVNULL,
+                        stdout=writer,
+                        stderr=writer,
+                    )
+                )
+        finally:
+            os.close(writer)
+        return reader
+
+    def _watch(self, output: int, cleaner: LogFilter, log: TextIO) -> None:
+        os.set_blocking(output, False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ)
+            if self.parent_fd is not None:
+                selector.register(self.parent_fd, selectors.EVENT_READ)
+            all_ended_at: float | None = None
+            open_end = True
+            while True:
+                hurried = not open_end or self.interrupted or any(rank.poll() is not None for rank in self.ranks)
+                ready = {key.fd for key, _ in selector.select(0.01 if hurried else 0.5)}
+                now = time.monotonic()
+                if self.parent_fd in ready and not os.read(self.parent_fd or 0, 4096):
+                    selector.unregister(self.parent_fd or 0)
+                    self.interrupted = True
+                if output in ready and not self._pump(output, cleaner, log, now):
+                    selector.unregister(output)
+                    open_end = False
+                self._end_if_needed(now)
+                if all(rank.poll() is not None for rank in self.ranks):
+                    all_ended_at = all_ended_at or now
+                    if not open_end or now - all_ended_at > DRAIN_SECONDS:
+                        return
+
+    def _pump(self, output: int, cleaner: LogFilter, log: TextIO, now: float) -> bool:
+        """Move what there is from the pipe to the log; false at the pipe's end."""
+        try:
+            data = os.read(output, 1 << 16)
+        except BlockingIOError:
+            return True
+        log.write(cleaner.feed(data, now))
+        log.flush()
+        return bool(data)
+
+    def _end_if_needed(self, now: float) -> None:
+        failed = [rank for rank in self.ranks if rank.poll() not in (None, 0)]
+        running = [rank for rank in self.ranks if rank.poll() is None]
+        if not running or not (self.interrupted or failed):
+            return
+        if self._ending_since is None:
+            self._ending_since = now
+            if self.interrupted:
+                self._signal_group(signal.SIGTERM)
+        waited = now - self._ending_since
+        if not self.interrupted and waited > PEERS_SECONDS:
+            self.interrupt_peers(running)
+        if waited > (GRACE_SECONDS if self.interrupted else PEERS_SECONDS + GRACE_SECONDS) and not self._killed:
+            self._killed = True
+            self._end_descendants()
+
+    @staticmethod
+    def interrupt_peers(running: list[subprocess.Popen[bytes]]) -> None:
+        """Ask ranks to end because one of them failed."""
+        for rank in running:
+            rank.terminate()
+
+    @staticmethod
+    def _signal_group(number: signal.Signals) -> None:
+        # Only a group of its own may be signalled; started by hand from a shell, the group is the shell's.
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), number)
+        else:
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.send_signal(number)
+
+    def _end_descendants(self) -> None:
+        """Kill everything the attempt started that still lives, here or in a session of its own."""
+        own_group = os.getpgrp() == os.getpid()
+        left = {child.pid: child for child in psutil.Process().children(recursive=True)}
+        if own_group:
+            for process in psutil.process_iter():
+                with contextlib.suppress(OSError, psutil.Error):
+                    if os.getpgid(process.pid) == os.getpid() and process.pid != os.getpid():
+                        left[process.pid] = process
+        for process in left.values():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for rank in self.ranks:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                rank.wait(GRACE_SECONDS)
+
+    def _conclude(self, last_lines: list[str]) -> int:
+        outcomes = {rank: outcome for rank in range(self.spec.ranks) if (outcome := self._read_outcome(rank))}
+        own = outcomes.get(0)
+        if own is not None and own.status == "ok":
+            return 0
+        if self.interrupted and own is None:
+            return 143
+        failure = self._first_failure(outcomes) or self._crash(last_lines)
+        if own is None or own.failure != failure:
+            outcome = (own or RunOutcome(status="failed")).model_copy(update={"status": "failed", "failure": failure})
+            write_atomically(self.files.outcome(self.spec.attempt), outcome.model_dump_json(indent=1))
+        return 1
+
+    def _read_outcome(self, rank: int) -> RunOutcome | None:
+        path = self.files.outcome(self.spec.attempt, rank)
+        with contextlib.suppress(OSError, ValueError):
+            return RunOutcome.model_validate_json(path.read_bytes())
+        return None
+
+    def _first_failure(self, outcomes: dict[int, RunOutcome]) -> Failure | None:
+        """The failure that came first: the others are mostly about the rank that went away."""
+        failed = [rank for rank, outcome in outcomes.items() if outcome.failure is not None]
+        if not failed:
+            return None
+        first = min(failed, key=lambda rank: self.files.outcome(self.spec.attempt, rank).stat().st_mtime_ns)
+        return outcomes[first].failure
+
+    def _crash(self, last_lines: list[str]) -> Failure:
+        codes = [rank.returncode for rank in self.ranks]
+        code = next((code for code in codes if code not in (0, -signal.SIGTERM)), codes[0]) or 0
+        return failure_of_exit(code, last_lines, str(self.files.log))
+
+
+def read_spec(files: RunFiles, attempt: int) -> RunSpec:
+    """Read what is to be run.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a spec of that attempt.
+    """
+    spec = RunSpec.model_validate(json.loads(Path(files.spec).read_text(encoding="utf-8")))
+    if spec.attempt != attempt:
+        raise ValueError(f"spec.json is of attempt {spec.attempt}, not {attempt}")
+    return spec
