@@ -76,7 +76,7 @@ class AccessRules:
                 421, f"This server does not answer to the name {host!r}; use its address or --allowed-host {host!r}"
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place(origin).lower() != host.lower():
             return Verdict(403, "Requests from pages of another origin are refused")
         if not self.token or self._authorized(headers):
             return Verdict()
@@ -93,7 +93,7 @@ class AccessRules:
         return Verdict(401, detail, headers={"WWW-Authenticate": challenge})
 
     def _known_host(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        name = _name(host)
         if name.lower() in self.hosts:
             return True
         try:
@@ -152,6 +152,21 @@ class AccessMiddleware:
         )
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _name(host: str) -> str:
+    """Return the name or address in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:  # brackets that do not match
+        return ""
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _password(credentials: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="localhost", help="Address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="Port; 0 for any free one (default: %(default)s)")
     parser.add_argument(
-        "--token", default=None, help="Token that clients must send; default: a random one; '' asks for none"
+        "--token",
+        default=os.environ.get("LMMS_EVAL_TOKEN"),
+        help="Token that clients must send; default: $LMMS_EVAL_TOKEN, which other users cannot read as they can "
+        "arguments, else a random one; '' asks for none",
     )
     parser.add_argument("--state-dir", default=None, help="Folder of the jobs; default: in Jupyter's data directory")
     parser.add_argument(

@@ -55,10 +55,26 @@ def pace(progress: Mapping[str, Any]) -> str:
     rate, eta = progress.get("rate"), progress.get("eta_seconds")
     parts = []
     if rate:
-        parts.append(f"{rate:.3g} samples/s")
+        parts.append(f"{short_number(rate)} samples/s")
     if eta is not None:
         parts.append(f"{clock(eta)} left")
     return ", ".join(parts)
+
+
+def short_number(value: float) -> str:
+    """Write a number with three digits that matter, never with an exponent for a large one.
+
+    Parameters
+    ----------
+    value
+        The number.
+
+    Returns
+    -------
+    str
+        For example ``0.0123``, ``12.3`` or ``12,346``.
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def clock(seconds: float) -> str:

@@ -73,7 +73,7 @@ class Evaluation:
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
-        self._install_model(request.force_simple)
+        self._install_model(accelerator)
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
         results = evaluator.simple_evaluate(
@@ -131,7 +131,7 @@ class Evaluation:
         agree_on_port(self.files.job_dir, self.spec.attempt, self.rank)
         return Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=PEER_TIMEOUT)])
 
-    def _install_model(self, force_simple: bool) -> None:
+    def _install_model(self, accelerator: Any) -> None:
         """Let the evaluator build the model our way and talk to it in chunks."""
         from lmms_eval import evaluator, models
 
@@ -139,6 +139,7 @@ class Evaluation:
         from .chunking import ChunkSizes, sizes_for
         from .journal import digest, weights_fingerprint
         from .model_building import ModelFactory
+        from .upstream_fixes import device_for_ranks
 
         request = self.spec.request
         answering = Answering(
@@ -160,6 +161,7 @@ class Evaluation:
                 return sizes_for(type(model).__module__, batch_size, self.spec.ranks, self.spec.chunk_seconds)
 
             answering.wrap(model, sizes)
+            device_for_ranks(model, accelerator)
             clean = model.clean
 
             def clean_and_score() -> None:  # the evaluator's sign that everything is answered
@@ -169,9 +171,9 @@ class Evaluation:
             model.clean = clean_and_score
             self.phases.enter("loading data")
 
-        def factory(name: str, force: bool = force_simple) -> ModelFactory:
+        def factory(name: str, force_simple: bool = False) -> ModelFactory:
             self.phases.enter("loading model")
-            return ModelFactory(get_model(name, force), self.spec, lambda: None, built)
+            return ModelFactory(get_model(name, force_simple), self.spec, lambda: None, built)
 
         models.get_model = factory
         converse = evaluator._run_generate_until_agentic  # noqa: SLF001

@@ -72,13 +72,18 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         FailureCause.BAD_INPUT,
+        "",
+        r"unexpected kwargs|unknown model_args|(?:__init__|from_pretrained)\(\).*(?:argument|missing)",
+        "Correct model_args: the model's constructor does not take them so.",
+    ),
+    _rule(
+        FailureCause.BAD_INPUT,
         "NotImplementedError",
         "",
         "This model cannot do what the task asks; choose another model, adapter (force_simple) or task.",
     ),
 )
 
-_ARGUMENTS = re.compile(r"(?:__init__|from_pretrained)\(\).*(?:argument|missing)")
 _PACKAGE_OF_MODULE = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
@@ -134,8 +139,6 @@ def classify(error: BaseException) -> tuple[FailureCause, str]:
     for cause, classes, pattern, advice in _RULES:
         if names & classes or (pattern is not None and pattern.search(message)):
             return cause, advice
-    if isinstance(error, TypeError) and _ARGUMENTS.search(message):
-        return FailureCause.BAD_INPUT, "Correct model_args: the model's constructor does not take them so."
     return FailureCause.ERROR, "The traceback and the log show where it happened."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from ..protocol.run import JournalEntry
 from .records import AppendedFile
 
 _FINGERPRINTED_BYTES = 1 << 20
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
 def digest(*parts: object) -> str:
     """Digest of plain values; functions and other objects count by their name only, never by their address."""
-    text = json.dumps(parts, sort_keys=True, default=_name_of, ensure_ascii=False)
+    # Task configurations hold functions already as text, with the address of this process.
+    text = _ADDRESS.sub("", json.dumps(parts, sort_keys=True, default=_name_of, ensure_ascii=False))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import selectors
@@ -50,8 +51,8 @@ class Supervision:
     parent_fd: int | None = None
     ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
     interrupted: bool = False
-    _ending_since: float | None = None
-    _killed: bool = False
+    _failed_at: float | None = None
+    _asked_at: float | None = None
 
     def run(self) -> int:
         """Run the attempt to its end.
@@ -62,6 +63,7 @@ class Supervision:
             0 if it succeeded, 1 if it failed, 143 if it was interrupted. An interrupted attempt leaves no
             outcome, unless it had one already: it says nothing about the job.
         """
+        _adopt_orphans()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGINT, self._on_sigterm)
         secrets = secrets_of(os.environ, self.spec.request.model_args)
@@ -118,6 +120,8 @@ class Supervision:
                 if output in ready and not self._pump(output, cleaner, log, now):
                     selector.unregister(output)
                     open_end = False
+                log.write(cleaner.flush(now))
+                log.flush()
                 self._end_if_needed(now)
                 if all(rank.poll() is not None for rank in self.ranks):
                     all_ended_at = all_ended_at or now
@@ -131,30 +135,25 @@ class Supervision:
         except BlockingIOError:
             return True
         log.write(cleaner.feed(data, now))
-        log.flush()
         return bool(data)
 
     def _end_if_needed(self, now: float) -> None:
-        failed = [rank for rank in self.ranks if rank.poll() not in (None, 0)]
+        """End what must end: everything if the attempt is interrupted, the other ranks if one failed."""
         running = [rank for rank in self.ranks if rank.poll() is None]
-        if not running or not (self.interrupted or failed):
+        if not running:
             return
-        if self._ending_since is None:
-            self._ending_since = now
-            if self.interrupted:
-                self._signal_group(signal.SIGTERM)
-        waited = now - self._ending_since
-        if not self.interrupted and waited > PEERS_SECONDS:
-            self.interrupt_peers(running)
-        if waited > (GRACE_SECONDS if self.interrupted else PEERS_SECONDS + GRACE_SECONDS) and not self._killed:
-            self._killed = True
-            self._end_descendants()
-
-    @staticmethod
-    def interrupt_peers(running: list[subprocess.Popen[bytes]]) -> None:
-        """Ask ranks to end because one of them failed."""
-        for rank in running:
-            rank.terminate()
+        if self._asked_at is not None:
+            if now - self._asked_at > GRACE_SECONDS:
+                self._end_descendants()
+        elif self.interrupted:
+            self._asked_at = now
+            self._signal_group(signal.SIGTERM)
+        elif any(rank.poll() for rank in self.ranks):
+            self._failed_at = self._failed_at or now
+            if now - self._failed_at > PEERS_SECONDS:
+                self._asked_at = now
+                for rank in running:
+                    rank.terminate()
 
     @staticmethod
     def _signal_group(number: signal.Signals) -> None:
@@ -213,6 +212,14 @@ class Supervision:
         codes = [rank.returncode for rank in self.ranks]
         code = next((code for code in codes if code not in (0, -signal.SIGTERM)), codes[0]) or 0
         return failure_of_exit(code, last_lines, str(self.files.log))
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what the evaluation's processes leave behind, so that it is found and ended."""
+    if sys.platform == "linux":
+        pr_set_child_subreaper = 36
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
 
 
 def read_spec(files: RunFiles, attempt: int) -> RunSpec:

@@ -102,6 +102,15 @@ def bounded_peer_timeout() -> None:
     c10d.default_pg_timeout = PEER_TIMEOUT
 
 
+def device_for_ranks(model: Any, accelerator: Any) -> None:
+    """Give a model without a device one: the evaluator counts the samples of all ranks there.
+
+    Models that compute nothing here themselves (services, the dummy) have none and would fail with several ranks.
+    """
+    if accelerator is not None and not hasattr(model, "device"):
+        model.device = accelerator.device
+
+
 def samples_of(limit: float | None, total: int) -> int | None:
     """How many samples a limit means for a task; none means all."""
     if limit is None or limit == -1:

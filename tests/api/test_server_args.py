@@ -1,0 +1,72 @@
+"""The arguments of a server are checked when they are made."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_lmms_eval import ServerArgs
+
+
+def test_the_defaults_are_those_of_lmms_eval() -> None:
+    args = ServerArgs()
+    assert (args.host, args.port, args.max_completed_jobs, args.temp_dir_prefix) == (
+        "localhost",
+        8000,
+        100,
+        "lmms_eval_",
+    )
+
+
+@pytest.mark.parametrize("port", [1, 8800, 65535])
+def test_ports_in_range(port: int) -> None:
+    assert ServerArgs(port=port).port == port
+
+
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        (0, "0 (type: int)"),
+        (65536, "65536 (type: int)"),
+        (-1, "-1 (type: int)"),
+        ("8000", "'8000' (type: str)"),
+        (8000.0, "8000.0 (type: float)"),
+        (True, "True (type: bool)"),
+        (None, "None (type: NoneType)"),
+    ],
+)
+def test_a_port_out_of_range_or_of_another_type_is_named(port: object, said: str) -> None:
+    with pytest.raises(ValueError, match="Port must be an integer between 1 and 65535") as error:
+        ServerArgs(port=port)  # type: ignore[arg-type]
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 (type: int)"), (-5, "-5"), (True, "bool"), ("9", "str")])
+def test_max_completed_jobs_is_a_positive_integer(count: object, said: str) -> None:
+    with pytest.raises(ValueError, match="max_completed_jobs must be a positive integer") as error:
+        ServerArgs(max_completed_jobs=count)  # type: ignore[arg-type]
+    assert said in str(error.value)
+
+
+def test_arguments_survive_a_dictionary_and_unknown_keys_are_passed_over() -> None:
+    args = ServerArgs(port=8801, include_paths=["/tasks"], token="secret")
+    assert ServerArgs.from_dict({**args.to_dict(), "from_the_future": 1}) == args
+    assert ServerArgs.from_dict({}) == ServerArgs()
+
+
+def test_an_open_door_is_refused_where_others_reach_it() -> None:
+    assert ServerArgs(token="").token == ""
+    assert ServerArgs(host="127.0.0.1", token="").token == ""
+    with pytest.raises(ValueError, match="runs code here"):
+        ServerArgs(host="0.0.0.0", token="")
+
+
+def test_the_token_is_not_shown() -> None:
+    assert "s3cret" not in repr(ServerArgs(token="s3cret"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"host": ""}, {"temp_dir_prefix": "../x"}, {"include_paths": "tasks"}, {"cpu_slots": 0}]
+)
+def test_other_arguments_are_checked_too(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ServerArgs(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,41 @@
+"""What an evaluation process inherits."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_lmms_eval.engine.devices import visible_indices
+from jupyter_lmms_eval.engine.environment import evaluation_environment
+
+
+def test_an_evaluation_does_not_believe_to_be_a_rank_of_its_servers_job() -> None:
+    base = {
+        "RANK": "3",
+        "WORLD_SIZE": "8",
+        "SLURM_PROCID": "3",
+        "SLURM_JOB_ID": "77",
+        "TORCHELASTIC_RUN_ID": "x",
+        "MASTER_PORT": "1",
+        "LMMS_EVAL_TOKEN": "secret",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_TOKEN": "hf_kept",
+        "HOME": "/home/me",
+    }
+    environment = evaluation_environment(base, ["cuda:1", "cuda:3"], threads=4)
+    assert not {"RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_JOB_ID", "MASTER_PORT", "LMMS_EVAL_TOKEN"} & {*environment}
+    assert environment["HF_TOKEN"] == "hf_kept"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1,3"
+    assert environment["OMP_NUM_THREADS"] == "4"
+    assert environment["PYTHONSAFEPATH"] == "1"
+
+
+def test_an_evaluation_on_the_cpu_sees_no_gpu() -> None:
+    assert evaluation_environment({"CUDA_VISIBLE_DEVICES": "0"}, ["cpu:0"], 1)["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.parametrize(
+    ("visible", "indices"),
+    [(None, [0, 1, 2]), ("", []), ("2,0", [2, 0]), ("1,9,0", [1]), ("GPU-bb", [1]), ("-1", []), ("GPU-zz,0", [])],
+)
+def test_the_servers_own_limit_of_gpus_holds(visible: str | None, indices: list[int]) -> None:
+    assert visible_indices(visible, ["GPU-aa11", "GPU-bb22", "GPU-cc33"]) == indices
