@@ -87,12 +87,12 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     add = _Adder(parser.add_argument_group("evaluation", "Names and meanings are those of lmms-eval."))
     add("--model", required=True, metavar="NAME")
     add("--tasks", required=True, metavar="A,B", type=_tasks)
-    add("--model_args", "-a", metavar="K=V,K=V")
-    add("--limit", "-L", metavar="N", type=float)
+    add("--model_args", metavar="K=V,K=V")
+    add("--limit", metavar="N", type=float)
     add("--offset", metavar="N", type=int)
     add("--batch_size", "-b", metavar="N")
     add("--max_batch_size", metavar="N", type=int)
-    add("--num_fewshot", "-f", metavar="N", type=int)
+    add("--num_fewshot", metavar="N", type=int)
     add("--gen_kwargs", metavar="K=V,K=V")
     add("--device", metavar="D")
     add("--seed", metavar="N[,N,N,N]")
@@ -113,7 +113,7 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     add("--baseline", metavar="NAME")
     add("--launcher_args", metavar="K=V,K=V")
     add("--verbosity", metavar="LEVEL", type=str.upper)
-    add("--output_path", "-o", metavar="DIR", dest="output_dir")
+    add("--output_path", metavar="DIR", dest="output_dir")
     service = _Adder(parser.add_argument_group("service", "What only a service has."))
     service("--num_gpus", metavar="N", type=int)
     service("--name", metavar="TEXT")
@@ -188,13 +188,13 @@ def without_launcher(argv: Sequence[str]) -> list[str]:
         The flags of lmms-eval; the number of processes becomes ``--num_gpus``.
     """
     words = list(argv)
+    if not words or words[0].startswith("-"):
+        return words
     for at, word in enumerate(words):
-        if _LAUNCHED.fullmatch(Path(word).name) and (at == 0 or words[at - 1] == "-m" or "=" in words[0]):
+        if _LAUNCHED.fullmatch(Path(word).name):
             flags = words[at + 2 :] if words[at + 1 : at + 2] == ["eval"] else words[at + 1 :]
             processes = _launched_processes(words[:at])
             return [*flags, "--num_gpus", processes] if processes else flags
-        if word in ("--model", "--tasks"):
-            break
     return words
 
 
@@ -202,8 +202,8 @@ def _launched_processes(words: list[str]) -> str | None:
     for at, word in enumerate(words):
         flag, equals, value = word.partition("=")
         if flag in _PROCESSES:
-            found = value if equals else words[at + 1 : at + 2][0] if words[at + 1 : at + 2] else ""
-            return found if found.isdigit() else None
+            found = value if equals else next(iter(words[at + 1 :]), "")
+            return found if found.isdigit() else None  # `gpu` and `auto` are the server's to decide
     return None
 
 

@@ -16,8 +16,8 @@ from jupyter_lmms_eval.demo.dataset import DIGIT, KINDS, NUMBER, Kind
 from jupyter_lmms_eval.demo.tokenizer import train_tokenizer
 from jupyter_lmms_eval.demo.training import Recipe, Student
 
-# Few numbers among the digits: the two models of the demonstration differ in what they are good at.
-RECIPE = Recipe(steps=1600, schedule=(DIGIT, DIGIT, DIGIT, DIGIT, NUMBER))
+# Fewer numbers than the LLaVA sees: the two models then differ in what they are good at.
+RECIPE = Recipe(steps=1800, schedule=(DIGIT, DIGIT, NUMBER))
 
 # At most four image tokens of 28 x 28 pixels: a single digit becomes 2 x 2 tokens; the picture of three
 # digits keeps its shape and becomes 3 x 1.

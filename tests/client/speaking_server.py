@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from typing_extensions import Self
 
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 from jupyter_lmms_eval.protocol.server import ErrorResponse
@@ -52,7 +53,7 @@ class SpeakingServer:
             target=lambda: asyncio.run(self._server.serve(sockets=[self.socket])), daemon=True
         )
 
-    def __enter__(self) -> SpeakingServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.005)

@@ -19,7 +19,12 @@ from jupyter_lmms_eval.client.progress import Bar, clock, pace, status_line
         (422, {"detail": "No such task."}, "No such task."),
         (
             422,
-            {"detail": [{"loc": ["body", "tasks"], "msg": "Field required"}, {"loc": ["body", "limit", 0], "msg": "no"}]},
+            {
+                "detail": [
+                    {"loc": ["body", "tasks"], "msg": "Field required"},
+                    {"loc": ["body", "limit", 0], "msg": "no"},
+                ]
+            },
             "tasks: Field required; limit.0: no",
         ),
         (401, None, "The server wants its token: give `token=`, or set LMMS_EVAL_TOKEN."),

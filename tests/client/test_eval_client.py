@@ -162,7 +162,7 @@ def test_a_refusal_is_the_servers_sentence_and_still_httpx(client: EvalClient, s
 
 
 def test_a_job_id_cannot_reach_another_path(client: EvalClient) -> None:
-    with pytest.raises(EvalServerError, match="404|no job|Not Found"):
+    with pytest.raises(EvalServerError, match=r"no job|Not Found"):
         client.get_job("../queue")
 
 
@@ -197,11 +197,11 @@ def test_an_abbreviated_id_finds_its_job(client: EvalClient, server: SpeakingSer
 
 def test_logs_are_read_in_parts_and_followed(client: EvalClient, server: SpeakingServer) -> None:
     job_id = server.add(make_job(status="completed"))
-    server.logs[job_id] = "première ligne\nдвадцать\n" * 3
+    server.logs[job_id] = "première ligne\n二十行\n" * 3
     chunk = client.logs(job_id)
     assert chunk["text"] == server.logs[job_id]
     assert chunk["complete"]
-    assert client.logs(job_id, offset=-9)["text"] == "дцать\n"[-5:] or True
+    assert client.logs(job_id, offset=-7)["text"] == "十行\n"
     assert "".join(client.follow_logs(job_id)) == server.logs[job_id]
 
     async def followed(other: AsyncEvalClient) -> str:
@@ -249,7 +249,9 @@ def test_waiting_ends_with_the_completed_job(
 ) -> None:
     job_id = server.add(make_job("12345678-rest", position_in_queue=0, wait_reason="the GPU is busy"))
     running = {"status": "running", "wait_reason": None}
-    server.script(job_id, {}, {}, running | {"progress": progress(2)}, {"progress": progress(5)}, {"status": "completed"})
+    server.script(
+        job_id, {}, {}, running | {"progress": progress(2)}, {"progress": progress(5)}, {"status": "completed"}
+    )
     if kind == "waiting":
         job = client.wait_for_job(job_id, poll_interval=0.01)
     else:
@@ -281,14 +283,14 @@ def test_waiting_for_a_job_that_fails_or_is_cancelled_raises(
 
     failure = {"cause": "out_of_memory", "type": "OutOfMemoryError", "message": "CUDA out of memory", "advice": "Less."}
     failed = server.add(make_job(status="failed", error="CUDA out of memory", failure=failure))
-    with pytest.raises(RuntimeError, match="^Job failed: CUDA out of memory$") as caught:
+    with pytest.raises(RuntimeError, match=r"^Job failed: CUDA out of memory$") as caught:
         wait(failed)
     assert isinstance(caught.value, JobFailed)
     assert caught.value.failure is not None
     assert caught.value.failure.advice == "Less."
     assert caught.value.job["job_id"] == failed
     cancelled = server.add(make_job("gone", status="cancelled"))
-    with pytest.raises(JobCancelled, match="^Job gone was cancelled.$"):
+    with pytest.raises(JobCancelled, match=r"^Job gone was cancelled\.$"):
         wait(cancelled)
 
 

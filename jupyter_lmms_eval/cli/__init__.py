@@ -1,0 +1,1 @@
+"""`jupyter lmms-eval`: the service from a terminal."""

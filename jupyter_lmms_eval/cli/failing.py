@@ -1,0 +1,39 @@
+"""Failures that a person can do something about, as one sentence each."""
+
+from __future__ import annotations
+
+import httpx
+
+from ..client import EvalServerError, JobCancelled, JobFailed, ServerUnreachable, UnknownJob
+from ..discovery import NoServerRunning
+
+
+def sentence(error: Exception) -> str | None:
+    """Say what happened.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+
+    Returns
+    -------
+    str or None
+        One line; None for an error of this program, which deserves its traceback.
+    """
+    if isinstance(error, JobFailed):
+        advice = error.failure.advice if error.failure else ""
+        return _one_line(f"{error} {advice}" if advice else str(error))
+    if isinstance(
+        error, EvalServerError | ServerUnreachable | JobCancelled | UnknownJob | NoServerRunning | TimeoutError
+    ):
+        return _one_line(str(error))
+    if isinstance(error, httpx.TimeoutException):
+        return "The server did not answer in time."
+    if isinstance(error, httpx.TransportError | httpx.InvalidURL):
+        return _one_line(f"The connection to the server broke: {error or type(error).__name__}.")
+    return None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,97 @@
+"""Bad input is refused with one sentence that says what to do, and nothing is queued."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from tests.conftest import Server
+
+GOOD = {"model": "dummy", "tasks": ["digits_read"]}
+
+BAD = [
+    # body, status, part of the sentence
+    ({"tasks": ["digits_read"]}, 422, "model is missing"),
+    ({"model": "dummy"}, 422, "tasks is missing"),
+    ({"model": "dummy", "task": ["digits_read"]}, 422, "tasks is missing"),
+    ({**GOOD, "tasks": []}, 422, "tasks: name at least one task; GET /tasks lists them"),
+    ({**GOOD, "tasks": "digits_read"}, 422, "tasks: input should be a valid list"),
+    ({**GOOD, "tasks": [""]}, 422, "tasks: contains an empty name"),
+    ({**GOOD, "tasks": ["digit_read"]}, 422, "Unknown task 'digit_read'; did you mean 'digits_read'"),
+    ({**GOOD, "tasks": ["mme", "no-such-thing-at-all"]}, 422, "Unknown task 'no-such-thing-at-all'"),
+    ({**GOOD, "tasks": ["zzz_*"]}, 422, "No task matches 'zzz_*'"),
+    ({**GOOD, "tasks": ["/etc/passwd.yaml"]}, 422, "outside the task folders of this server"),
+    ({**GOOD, "tasks": ["../../x/y.yaml"]}, 422, "outside the task folders of this server"),
+    ({**GOOD, "model": ""}, 422, "model: string should have at least 1 character"),
+    ({**GOOD, "model": "qwen2_5vl"}, 422, "Unknown model 'qwen2_5vl'; did you mean 'qwen2_5_vl'"),
+    ({**GOOD, "model": "--help"}, 422, "Unknown model '--help'"),
+    ({**GOOD, "model": "Qwen/Qwen2.5-VL-3B"}, 422, "give its type here"),
+    ({**GOOD, "limit": 0}, 422, "limit: must be a positive number of samples"),
+    ({**GOOD, "limit": -5}, 422, "limit: must be a positive number of samples"),
+    ({**GOOD, "limit": float("nan")}, 422, "limit: must be a positive number of samples"),
+    ({**GOOD, "limit": "abc"}, 422, "limit: input should be a valid"),
+    ({**GOOD, "batch_size": 0}, 422, "batch_size: must be a positive whole number"),
+    ({**GOOD, "num_gpus": 64}, 422, "num_gpus is 64, this machine has"),
+    ({**GOOD, "num_gpus": -1}, 422, "num_gpus: input should be greater than or equal to 1"),
+    ({**GOOD, "num_gpus": True}, 422, "num_gpus: must be a number, not true or false"),
+    ({**GOOD, "device": "cuda:99"}, 422, "This machine has no device 'cuda:99'"),
+    ({**GOOD, "model_args": "pretrained"}, 422, "'pretrained' has no '='"),
+    ({**GOOD, "model_args": 7}, 422, "model_args: input should be"),
+    ({**GOOD, "seed": "1,2"}, 422, "seed: one number, or three or four"),
+    ({**GOOD, "include_path": "/etc"}, 422, "outside those of this server"),
+    ({**GOOD, "verbosity": "LOUD"}, 422, "verbosity: string should match pattern"),
+    ([GOOD], 422, "body: input should be a valid"),
+]
+
+
+def post(server: Server, content: str | bytes, kind: str = "application/json") -> httpx.Response:
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": kind}
+    return httpx.post(f"{server.url}/evaluate", content=content, headers=headers)
+
+
+@pytest.mark.parametrize(("body", "status", "sentence"), BAD, ids=[json.dumps(body)[:60] for body, _, _ in BAD])
+def test_a_request_that_cannot_work(server: Server, body: object, status: int, sentence: str) -> None:
+    before = len(server.client.list_jobs(limit=500)["jobs"])
+    answer = post(server, json.dumps(body))
+    assert answer.status_code == status, answer.text
+    detail = answer.json()["detail"]
+    assert sentence in detail
+    assert "\n" not in detail
+    assert answer.json()["errors"]
+    assert len(server.client.list_jobs(limit=500)["jobs"]) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "sentence"),
+    [
+        ("", "application/json", "body"),
+        ("{not json", "application/json", "The body is not JSON"),
+        (json.dumps(GOOD), "text/plain", "body"),
+        (json.dumps(GOOD), "application/x-www-form-urlencoded", "body"),
+    ],
+)
+def test_a_body_that_is_not_json(server: Server, content: str, kind: str, sentence: str) -> None:
+    answer = post(server, content, kind)
+    assert answer.status_code == 422
+    assert sentence in answer.json()["detail"]
+
+
+def test_several_mistakes_are_told_at_once(server: Server) -> None:
+    answer = post(server, json.dumps({"model": "nope_nope", "tasks": ["nope_nope"], "num_gpus": 99}))
+    assert [error["field"] for error in answer.json()["errors"]] == ["model", "tasks", "num_gpus"]
+
+
+def test_an_unknown_job_is_404_on_every_route(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/logs"), ("GET", "/results")):
+        answer = httpx.request(method, f"{server.url}/jobs/nope{path}", headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Job nope not found")
+
+
+def test_merging_is_off_and_says_so(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    answer = httpx.post(f"{server.url}/merge", json={"checkpoint_path": "/x"}, headers=headers)
+    assert answer.status_code == 403
+    assert "--allow-merge" in answer.json()["detail"]
