@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ..client.progress import clock, short_number
-from ..protocol.jobs import JobInfo, JobStatus
+from ..protocol.jobs import JobInfo, JobStatus, Metric
 from ..results import headline
 
 SYMBOLS = {
@@ -15,7 +16,7 @@ SYMBOLS = {
     JobStatus.RUNNING: "●",
     JobStatus.COMPLETED: "✓",
     JobStatus.FAILED: "✗",
-    JobStatus.CANCELLED: "–",
+    JobStatus.CANCELLED: "⊘",
 }
 STYLES = {
     JobStatus.QUEUED: "default",
@@ -25,6 +26,7 @@ STYLES = {
     JobStatus.CANCELLED: "dim",
 }
 SHORT_ID = 8  # characters
+_NOTE = 120  # characters
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class JobRow:
     title
         Its name, or else its model.
     tasks
-        Names of its tasks.
+        Its first task, and how many more.
     status
         Symbol and word.
     style
@@ -90,18 +92,17 @@ def job_row(job: JobInfo, now: datetime) -> JobRow:
     """
     running = job.status is JobStatus.RUNNING
     progress = job.progress if running else None
-    best = headline(job.metrics or [])
     return JobRow(
         job=job.job_id[:SHORT_ID],
         title=job.request.name or job.request.model,
-        tasks=", ".join(job.request.tasks),
+        tasks=_tasks(job.request.tasks),
         status=f"{SYMBOLS[job.status]} {job.status.value}",
         style=STYLES[job.status],
         fraction=_fraction(job) if running else None,
-        note=_note(job),
+        note=textwrap.shorten(_note(job), _NOTE, placeholder=" …"),
         rate=f"{short_number(progress.rate)}/s" if progress and progress.rate else "",
         eta=clock(progress.eta_seconds) if progress and progress.eta_seconds is not None else "",
-        score=score(best.value, best.stderr) if best else "",
+        score=_score(job.metrics or []),
         duration=duration(job, now),
         devices=devices(job.devices),
     )
@@ -147,8 +148,8 @@ def _failing(job: JobInfo) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def score(value: float | None, stderr: float | None = None, digits: int = 3) -> str:
-    """Write a score.
+def score_parts(value: float | None, stderr: float | None, digits: int = 3) -> tuple[str, str]:
+    """Write a score and its standard error with as many digits after the point.
 
     Parameters
     ----------
@@ -157,18 +158,26 @@ def score(value: float | None, stderr: float | None = None, digits: int = 3) -> 
     stderr
         Its standard error.
     digits
-        Digits after the point of a score around 1; larger scores get fewer.
+        Digits after the point of a score below 10; larger scores get fewer.
 
     Returns
     -------
-    str
-        For example ``0.873 ± 0.011``; empty without a score.
+    tuple of str and str
+        Empty texts for what there is not.
     """
     if value is None:
-        return ""
+        return "", ""
     places = digits if abs(value) < 10 else max(0, digits - 1) if abs(value) < 1000 else max(0, digits - 2)
-    text = f"{value:.{places}f}"
-    return text if stderr is None else f"{text} ± {stderr:.{places}f}"
+    return f"{value:.{places}f}", "" if stderr is None else f"{stderr:.{places}f}"
+
+
+def _score(metrics: Sequence[Metric]) -> str:
+    best = headline(metrics)
+    return " ± ".join(part for part in score_parts(best.value, best.stderr) if part) if best else ""
+
+
+def _tasks(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} +{len(names) - 1}" if names else ""
 
 
 def duration(job: JobInfo, now: datetime) -> str:

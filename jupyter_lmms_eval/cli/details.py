@@ -57,7 +57,7 @@ def job_details(job: JobInfo | Mapping[str, Any], now: datetime | None = None) -
         )
     ]
     if known.metrics:
-        parts.append(results_table([known]))
+        parts += [Text(), results_table([known])]
     return Group(*parts)
 
 

@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--task", help="Only jobs with this task")
     parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="At most N jobs (default 20)")
     add_connection_options(parser)
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--follow", "-f", action="store_true", help="Go on until the job ends")
     parser.add_argument("--lines", "-n", type=int, metavar="N", help="Only the last N lines")
     add_connection_options(parser)
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:

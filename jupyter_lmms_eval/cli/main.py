@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(name, module).parse_args(words)
     except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else 2
-    return _run(args)
+    return 2 if module is None else _run(module, args)
 
 
 def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
@@ -66,13 +66,17 @@ def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentPar
     return parser
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(module: ModuleType, args: argparse.Namespace) -> int:
     from .failing import sentence
 
     try:
-        return int(args.run(args))
+        return int(module.run(args))
     except KeyboardInterrupt:
         return 1
+    except SystemExit as stop:  # a usage error found late, or a sentence
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+        return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
         # The reader of a pipe has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("status", help="Show one job, or the server", description="Show one job.")
     parser.add_argument("job", nargs="?", metavar="JOB", help="Job id or its beginning; without it, the server")
     add_connection_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

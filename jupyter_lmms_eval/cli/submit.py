@@ -27,7 +27,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_evaluation_arguments(parser)
     parser.add_argument("--wait", action="store_true", help="Wait until the job is over, and print its scores")
     add_connection_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +17,13 @@ from ..protocol.jobs import JobInfo, JobStatus
 from ..protocol.server import Device
 from . import cells
 
-_BAR = 10  # columns
+_BAR = 6  # columns
+_NEEDED_WIDTH = {
+    "Device": 100,
+    "Time": 84,
+    "Tasks": 72,
+    "Score": 66,
+}  # columns of a terminal below which one is left out
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -49,9 +55,10 @@ def live_table(
     known = [JobInfo.model_validate(job) for job in jobs]
     parts: list[RenderableType] = [_summary(known, silence)]
     if known:
-        parts.append(_jobs(known, now or datetime.now(timezone.utc)))
+        at = now or datetime.now(timezone.utc)
+        parts += [Text(), _JobTable([cells.job_row(job, at) for job in known])]
     if devices:
-        parts.append(devices_table(devices))
+        parts += [Text(), devices_table(devices)]
     return Group(*parts)
 
 
@@ -60,40 +67,53 @@ def _summary(jobs: Sequence[JobInfo], silence: float | None) -> Text:
     words = [f"{counts[status]} {status.value}" for status in JobStatus if counts[status]]
     text = Text(", ".join(words) or "No jobs yet.")
     if silence is not None:
-        text.append(f"  The server has not answered for {clock(silence)}; this is what it said last.", style="yellow")
+        text.append(f"\nThe server has not answered for {clock(silence)}; this is what it said last.", style="yellow")
     return text
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
-
-
-def _jobs(jobs: Sequence[JobInfo], now: datetime) -> Table:
-    table = _table(
-        "Job", "Model", "Tasks", "Status", "Progress", "Rate", "Left", "Score", "Time", "Device",
-        right=("Rate", "Left", "Score", "Time"),
-    )  # fmt: skip
-    for column in table.columns:
-        # What is short stays whole; names and sentences share the rest.
-        column.no_wrap = column.header not in ("Model", "Tasks", "Progress")
-    for job in jobs:
-        row = cells.job_row(job, now)
-        table.add_row(
-            row.job,
-            Text(row.title),
-            Text(row.tasks),
-            Text(row.status, style=row.style),
-            _progress(row),
-            row.rate,
-            row.eta,
-            row.score,
-            row.duration,
-            row.devices,
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=column in right or column in ("Job", "Device"),
         )
     return table
+
+
+class _JobTable:
+    """A row per job; a narrow terminal gets fewer columns instead of narrow ones."""
+
+    def __init__(self, rows: Sequence[cells.JobRow]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        titles = ["Job", "Model", "Tasks", "Status", "Progress", "Score", "Time", "Device"]
+        dropped = [title for title, width in _NEEDED_WIDTH.items() if options.max_width < width]
+        shown = [title for title in titles if title not in dropped]
+        table = _table(*shown, right=("Score", "Time"))
+        for column in table.columns:
+            # What is short stays whole, names are cut, sentences are wrapped.
+            column.no_wrap = column.header != "Progress"
+            if column.header in ("Model", "Tasks"):
+                column.overflow, column.max_width = "ellipsis", max(8, min(24, (options.max_width - 64) // 4))
+            elif column.header == "Progress":
+                column.min_width, column.ratio = 20, 1
+        for row in self._rows:
+            values = {
+                "Job": Text(row.job),
+                "Model": Text(row.title),
+                "Tasks": Text(row.tasks),
+                "Status": Text(row.status, style=row.style),
+                "Progress": _progress(row),
+                "Score": Text(row.score),
+                "Time": Text(row.duration),
+                "Device": Text(row.devices),
+            }
+            table.add_row(*(values[title] for title in shown))
+        yield table
 
 
 def _progress(row: cells.JobRow) -> Text:
@@ -101,7 +121,7 @@ def _progress(row: cells.JobRow) -> Text:
     if row.fraction is not None:
         full = int(row.fraction * _BAR)
         text.append("━" * full, style=row.style).append("─" * (_BAR - full), style="dim").append(" ")
-    return text.append(row.note)
+    return text.append(" ".join(part for part in (row.note, row.rate, row.eta and f"{row.eta} left") if part))
 
 
 def results_table(jobs: Sequence[JobInfo | Mapping[str, Any]]) -> RenderableType:
@@ -125,16 +145,17 @@ def results_table(jobs: Sequence[JobInfo | Mapping[str, Any]]) -> RenderableType
         right=("Score", "Std. error", "Samples"),
     )  # fmt: skip
     for job in known:
-        who = [job.job_id[: cells.SHORT_ID], Text(job.request.name or job.request.model)]
+        who: list[RenderableType] = [job.job_id[: cells.SHORT_ID], Text(job.request.name or job.request.model)]
         for metric in job.metrics or []:
+            value, stderr = cells.score_parts(metric.value, metric.stderr, digits=4)
             table.add_row(
                 *who,
                 Text(metric.task, style="bold" if metric.group else ""),
                 metric.metric,
                 *((metric.filter,) if filters else ()),
                 _ARROWS[metric.higher_is_better],
-                cells.score(metric.value, digits=4) or "–",
-                "" if metric.stderr is None else f"± {cells.score(metric.stderr, digits=4)}",
+                value or Text("none", style="dim"),
+                stderr and f"± {stderr}",
                 "" if metric.samples is None else f"{metric.samples:,}",
             )
             who = ["", Text("")]  # once per job is enough

@@ -64,12 +64,12 @@ MODELS: Mapping[str, DemoModel] = {
     "tiny_qwen2_5_vl": DemoModel(
         title="Tiny Qwen2.5-VL (1 million parameters)",
         model="qwen2_5_vl",
-        # The class overrides the checkpoint's own picture size: four image tokens at most, as in training.
+        # The class overrides the checkpoint's own picture size: one to four image tokens, as in training.
         model_args={
             "pretrained": str(CHECKPOINTS_DIR / "tiny_qwen2_5_vl"),
             "device": "cpu",
             "device_map": "cpu",
-            "min_pixels": 3136,
+            "min_pixels": 784,
             "max_pixels": 3136,
         },
         batch_size=32,

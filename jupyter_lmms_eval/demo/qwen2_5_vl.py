@@ -20,8 +20,10 @@ from jupyter_lmms_eval.demo.training import Recipe, Student
 RECIPE = Recipe(steps=1800, schedule=(DIGIT, DIGIT, NUMBER))
 
 # At most four image tokens of 28 x 28 pixels: a single digit becomes 2 x 2 tokens; the picture of three
-# digits keeps its shape and becomes 3 x 1.
-_PIXELS = 56 * 56
+# digits keeps its shape and becomes 3 x 1. The least is low because lmms-eval's simple adapter resizes twice:
+# a picture that the first pass made small must not grow again in the second.
+_LEAST_PIXELS = 28 * 28
+_MOST_PIXELS = 56 * 56
 _INITIAL_SPREAD = 0.06  # as in the LLaVA: the default of 0.02 is for wide models
 
 # lmms-eval's chat adapter sends no system message, its simple adapter sends this one.
@@ -87,8 +89,8 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 def _processor(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLProcessor:
     sizes = {
-        "min_pixels": _PIXELS,
-        "max_pixels": _PIXELS,
+        "min_pixels": _LEAST_PIXELS,
+        "max_pixels": _MOST_PIXELS,
         "patch_size": 14,
         "merge_size": 2,
         "temporal_patch_size": 2,

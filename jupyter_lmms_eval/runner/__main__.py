@@ -21,7 +21,12 @@ def main() -> int:
         # A child that held it would not hurt (only write ends keep a pipe open), but has no business with it.
         os.set_inheritable(arguments.parent_fd, False)
     files = RunFiles(os.path.abspath(arguments.job_dir))  # noqa: PTH100  (keeps symbolic links)
-    return Supervision(files, read_spec(files, arguments.attempt), arguments.parent_fd).run()
+    try:
+        spec = read_spec(files, arguments.attempt)
+    except (OSError, ValueError) as error:
+        print(f"{files.spec} cannot be used: {error}", file=sys.stderr)
+        return 2
+    return Supervision(files, spec, arguments.parent_fd).run()
 
 
 if __name__ == "__main__":

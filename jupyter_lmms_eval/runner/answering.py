@@ -149,9 +149,7 @@ class Answering:
             keys.append((request_key(request_type, request, repeat, task_digest, self.model_digest), repeat))
         return keys
 
-    def _entry(
-        self, key: str, request: Any, repeat: int, text: Any, tokens: dict[str, int] | None
-    ) -> JournalEntry:
+    def _entry(self, key: str, request: Any, repeat: int, text: Any, tokens: dict[str, int] | None) -> JournalEntry:
         return JournalEntry(
             key=key,
             task=request.task_name,

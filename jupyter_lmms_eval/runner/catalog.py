@@ -65,7 +65,7 @@ def main() -> int:
         write_atomically(arguments.out.absolute(), text)
     except Exception as error:  # noqa: BLE001  (plug-ins raise anything)
         sentence = str(error) if isinstance(error, (LookupError, ValueError, OSError)) else repr(error)
-        print(sentence.strip("'"), file=sys.stderr)  # noqa: T201
+        print(sentence.strip("'"), file=sys.stderr)
         return 1
     return 0
 

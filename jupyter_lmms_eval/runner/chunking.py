@@ -14,8 +14,8 @@ _LARGEST = 1 << 20
 
 # Model modules that hand their requests to an engine or a service many at a time.
 _CONCURRENT = frozenset({
-    "aero_realtime_vllm", "async_hf_model", "async_openai", "claude", "fastvideo", "gemini", "generation_api", "gpt4o_audio",
-    "gpt4v", "litellm", "llava_sglang", "openai", "qwen_vl_api", "reka", "sglang", "srt_api", "vllm", "vllm_generate",
+    "aero_realtime_vllm", "async_hf_model", "async_openai", "claude", "fastvideo", "gemini", "generation_api",
+    "gpt4o_audio", "gpt4v", "litellm", "llava_sglang", "openai", "qwen_vl_api", "reka", "sglang", "srt_api", "vllm", "vllm_generate",
     "whisper_vllm",
 })  # fmt: skip
 # Model modules that want to see everything at once: they upload one file of requests.

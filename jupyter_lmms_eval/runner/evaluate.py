@@ -46,7 +46,6 @@ class Evaluation:
         self.counter = SampleCounter()
         self.journal = Journal(files.journal)
         self.errors_logged = _none_logged
-        self.adapter = ""
 
     def run(self) -> RunOutcome:
         """Evaluate; whatever is raised is the reason of the failure."""
@@ -56,6 +55,8 @@ class Evaluation:
         from lmms_eval.tasks import TaskManager
 
         from . import upstream_fixes
+        from .answering import Answering
+        from .instruments import Instruments
         from .options import match_tasks, namespace_for
         from .saving import model_name_of, tracker_for
 
@@ -73,7 +74,11 @@ class Evaluation:
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
-        self._install_model(accelerator)
+        self.answering = Answering(
+            self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt
+        )
+        instruments = Instruments(self.spec, self.phases, self.answering, accelerator)
+        instruments.install()
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
         results = evaluator.simple_evaluate(
@@ -116,7 +121,9 @@ class Evaluation:
         if results is None:  # only rank 0 has them
             return RunOutcome(status="ok", timings=self.phases.timings(), errors_logged=self.errors_logged())
         limits.correct(results)
-        return self._saved(tracker, results, stamp, keep_samples=options.log_samples)
+        outcome = self._saved(tracker, results, stamp, keep_samples=options.log_samples)
+        outcome.versions["adapter"] = instruments.adapter
+        return outcome
 
     def _join_ranks(self) -> Any:
         """Form the process group of several ranks, as lmms-eval's command line does."""
@@ -130,62 +137,6 @@ class Evaluation:
 
         agree_on_port(self.files.job_dir, self.spec.attempt, self.rank)
         return Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=PEER_TIMEOUT)])
-
-    def _install_model(self, accelerator: Any) -> None:
-        """Let the evaluator build the model our way and talk to it in chunks."""
-        from lmms_eval import evaluator, models
-
-        from .answering import Answering
-        from .chunking import ChunkSizes, sizes_for
-        from .journal import digest, weights_fingerprint
-        from .model_building import ModelFactory
-        from .upstream_fixes import device_for_ranks
-
-        request = self.spec.request
-        answering = Answering(
-            self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt
-        )
-        self.answering = answering
-        get_model = models.get_model
-
-        def built(model: Any) -> None:
-            self.adapter = "simple" if model.is_simple else "chat"
-            arguments = request.model_args
-            pretrained = arguments.get("pretrained") if isinstance(arguments, dict) else None
-            answering.model_digest = digest(
-                request.model, arguments, self.adapter, weights_fingerprint(str(pretrained) if pretrained else None)
-            )
-
-            def sizes() -> ChunkSizes:
-                batch_size = _batch_size(request.batch_size, model)
-                return sizes_for(type(model).__module__, batch_size, self.spec.ranks, self.spec.chunk_seconds)
-
-            answering.wrap(model, sizes)
-            device_for_ranks(model, accelerator)
-            clean = model.clean
-
-            def clean_and_score() -> None:  # the evaluator's sign that everything is answered
-                self.phases.enter("scoring")
-                clean()
-
-            model.clean = clean_and_score
-            self.phases.enter("loading data")
-
-        def factory(name: str, force_simple: bool = False) -> ModelFactory:
-            self.phases.enter("loading model")
-            return ModelFactory(get_model(name, force_simple), self.spec, lambda: None, built)
-
-        models.get_model = factory
-        converse = evaluator._run_generate_until_agentic  # noqa: SLF001
-
-        def converse_one_by_one(model: Any, requests: list[Any], **how: Any) -> list[Any]:
-            # An agent's conversation is one answer: its rounds are journaled together or not at all.
-            one = answering.chunked(
-                "generate_until_agentic", lambda chunk: converse(model, chunk, **how), lambda: ChunkSizes(fixed=1)
-            )
-            return one(requests)
-
-        evaluator._run_generate_until_agentic = converse_one_by_one  # noqa: SLF001
 
     def _planned(self, task: Any) -> None:
         """A task's requests are built."""
@@ -205,9 +156,9 @@ class Evaluation:
         saved = save(tracker, results, samples if keep_samples else None, stamp)
         if self.spec.request.output_dir:
             saved = copy_to(saved, Path(self.spec.request.output_dir).expanduser(), self.spec.job_id[:8])
-        print(make_table(results))  # noqa: T201
+        print(make_table(results))
         if "groups" in results:
-            print(make_table(results, "groups"))  # noqa: T201
+            print(make_table(results, "groups"))
         return RunOutcome(
             status="ok",
             results_path=str(saved.results),
@@ -218,8 +169,9 @@ class Evaluation:
             errors_logged=self.errors_logged(),
         )
 
-    def _versions(self, results: dict[str, Any]) -> dict[str, Any]:
-        versions: dict[str, Any] = {"tasks": dict(results.get("versions", {})), "adapter": self.adapter}
+    @staticmethod
+    def _versions(results: dict[str, Any]) -> dict[str, Any]:
+        versions: dict[str, Any] = {"tasks": dict(results.get("versions", {}))}
         for package in ("lmms_eval", "torch", "transformers"):
             versions[package] = importlib.metadata.version(package)
         return versions
@@ -241,13 +193,6 @@ def _none_logged() -> int:
     return 0
 
 
-def _batch_size(requested: int | str | None, model: Any) -> int:
-    for size in (requested, getattr(model, "batch_size_per_gpu", None)):
-        if isinstance(size, int) and size > 0:
-            return size
-    return 1
-
-
 def main() -> NoReturn:
     """Run the rank named by the command line and by ``RANK``."""
     files = RunFiles(sys.argv[1])
@@ -258,7 +203,7 @@ def main() -> NoReturn:
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
         secrets = secrets_of(os.environ, spec.request.model_args)
         failure = failure_of(error, secrets, str(files.log))
-        print(failure.traceback, file=sys.stderr)  # noqa: T201
+        print(failure.traceback, file=sys.stderr)
         outcome = RunOutcome(
             status="failed",
             failure=failure,

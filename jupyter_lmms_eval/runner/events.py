@@ -27,9 +27,7 @@ class EventLog:
         Seconds that only grow; for tests.
     """
 
-    def __init__(
-        self, path: Path, attempt: int, rank: int = 0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path, attempt: int, rank: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = AppendedFile(path)
         self._attempt = attempt
         self._rank = rank
@@ -49,7 +47,7 @@ class EventLog:
         self._append(event)
 
     def plan(self, task: str, total: int) -> None:
-        """This rank will answer ``total`` samples of ``task``."""
+        """Announce that this rank will answer ``total`` samples of ``task``."""
         event = self._event("plan")
         event.task, event.total = task, total
         self._append(event)

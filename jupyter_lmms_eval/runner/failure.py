@@ -73,6 +73,12 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         FailureCause.BAD_INPUT,
         "",
+        r"messages is used for generation only",
+        "The task compares given answers, which a chat adapter cannot do: set force_simple.",
+    ),
+    _rule(
+        FailureCause.BAD_INPUT,
+        "",
         r"unexpected kwargs|unknown model_args|(?:__init__|from_pretrained)\(\).*(?:argument|missing)",
         "Correct model_args: the model's constructor does not take them so.",
     ),
@@ -85,6 +91,8 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 _PACKAGE_OF_MODULE = {
+    "lmms_eval": '"jupyter_lmms_eval[eval]"',
+    "torch": '"jupyter_lmms_eval[eval]"',
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "sklearn": "scikit-learn",

@@ -90,18 +90,13 @@ class ModelFactory:
         The real class.
     spec
         What is to be run.
-    building
-        Called before the model is built.
     built
-        Called with the model.
+        Called with the model and its ``model_args``.
     """
 
-    def __init__(
-        self, model_class: type, spec: RunSpec, building: Callable[[], None], built: Callable[[Any], None]
-    ) -> None:
+    def __init__(self, model_class: type, spec: RunSpec, built: Callable[[Any, dict[str, Any]], None]) -> None:
         self._class = model_class
         self._spec = spec
-        self._building = building
         self._built = built
 
     def create_from_arg_string(self, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
@@ -115,7 +110,6 @@ class ModelFactory:
         arguments = constructor_arguments(
             given, accepted_by(self._class), request, self._spec.device_kind, self._spec.ranks
         )
-        self._building()
         model = self._class(**arguments)
-        self._built(model)
+        self._built(model, given)
         return model

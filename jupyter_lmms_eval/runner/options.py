@@ -26,6 +26,7 @@ def namespace_for(spec: RunSpec, output_path: str) -> argparse.Namespace:
     """
     import lmms_eval.__main__ as command_line
 
+    namespace: argparse.Namespace
     argv = sys.argv
     sys.argv = ["lmms-eval"]
     try:

@@ -6,7 +6,10 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _NAMING = ("peft", "delta", "pretrained", "model", "model_version", "model_name", "model_id", "path", "engine")
 
@@ -132,7 +135,7 @@ class _Listener:
     def __init__(self) -> None:
         self.last = ""
 
-    def __enter__(self) -> _Listener:
+    def __enter__(self) -> Self:
         from loguru import logger
 
         self._sink = logger.add(self._hear, level="INFO", format="{message}")

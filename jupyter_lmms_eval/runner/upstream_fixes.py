@@ -89,9 +89,11 @@ def real_exceptions() -> None:
     for method in (ConfigurableTask.process_results, ConfigurableTask.download):
         method.retry.reraise = True
         method.retry.retry = tenacity.retry_if_exception(
-            lambda error: isinstance(error, Exception)
-            and not isinstance(error, hopeless)
-            and type(error).__name__ not in ("DatasetNotFoundError", "OfflineModeIsEnabled")
+            lambda error: (
+                isinstance(error, Exception)
+                and not isinstance(error, hopeless)
+                and type(error).__name__ not in ("DatasetNotFoundError", "OfflineModeIsEnabled")
+            )
         )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from speaking_server import SpeakingServer
 
 from jupyter_lmms_eval.client import EvalClient
+from tests.client.speaking_server import SpeakingServer
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from speaking_server import TOKEN, SpeakingServer, make_job
 
 from jupyter_lmms_eval.client import (
     AsyncEvalClient,
@@ -28,6 +27,7 @@ from jupyter_lmms_eval.client.options import EvaluateOptions
 from jupyter_lmms_eval.discovery import NoServerRunning, write_record
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, Progress
 from jupyter_lmms_eval.protocol.server import ServerRecord
+from tests.client.speaking_server import TOKEN, SpeakingServer, make_job
 
 
 def awaited(server: SpeakingServer, use: Callable[[AsyncEvalClient], Awaitable[Any]]) -> Any:

@@ -43,7 +43,7 @@ metadata:
 {more}
 """
 
-FUNCTIONS = '''\
+FUNCTIONS = """\
 import os, signal, sys, time
 
 
@@ -68,17 +68,22 @@ def waits(doc, results):
     time.sleep(120)
 
 
+def complains(doc, results):
+    from loguru import logger
+
+    logger.error("the judge did not answer")
+    return {"exact_match": 1.0}
+
+
 def rank_1_fails(doc, results):
     if os.environ.get("RANK") == "1":
         raise NameError("only here")
     return {"exact_match": 1.0}
-'''
+"""
 
 
 def write_tasks(folder: Path) -> None:
     """Ten and four questions about tiny pictures, and tasks that go wrong in every way."""
-    import pyarrow
-    import pyarrow.parquet
     from datasets import Dataset, Features, Image, Value
     from PIL import Image as Pictures
 
@@ -102,7 +107,7 @@ def write_tasks(folder: Path) -> None:
         },
         "tiny_rounds": {"data": "four", "more": "repeats: 2"},
     }
-    for function in ("fails", "leaves", "dies", "waits", "rank_1_fails"):
+    for function in ("fails", "leaves", "dies", "waits", "complains", "rank_1_fails"):
         tasks[f"tiny_{function}"] = {
             "data": "four",
             "more": f"process_results: !function tiny_functions.{function}",
@@ -171,6 +176,7 @@ class Runner:
         chunk_seconds: float = 2.0,
         parent_fd: int | None = None,
         environment: dict[str, str] | None = None,
+        cwd: Path | None = None,
         **request: Any,
     ) -> Attempt:
         request.setdefault("model", "dummy")
@@ -194,7 +200,7 @@ class Runner:
             command += ["--parent-fd", str(parent_fd)]
         process = subprocess.Popen(
             command,
-            cwd=job_dir,
+            cwd=cwd or job_dir,
             env={**os.environ, **OFFLINE, "HF_HOME": str(self.tasks.parent / "hf"), **(environment or {})},
             start_new_session=True,
             pass_fds=() if parent_fd is None else (parent_fd,),

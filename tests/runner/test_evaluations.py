@@ -21,16 +21,26 @@ pytestmark = pytest.mark.evaluation
 
 @pytest.fixture(scope="module")
 def success(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    """Two tasks of different size, half of each, with a copy of the results."""
+    """Two tasks of different size, half of each, with a copy of the results, started in an unlucky folder."""
     copies = tmp_path_factory.mktemp("copies")
+    notebooks = tmp_path_factory.mktemp("notebooks")
+    for module in ("evaluate", "torch", "utils"):
+        (notebooks / f"{module}.py").write_text("raise RuntimeError('the notebook folder was imported')")
     return runner.run(
         ["tiny_tag"],
         limit=0.5,
         output_dir=str(copies),
-        model_args={"response": "1", "model": "a,b/c=d", "number": "0123", "api_key": "sesame-open-123", "nothing": None},
+        model_args={
+            "response": "1",
+            "model": "a,b/c=d",
+            "number": "0123",
+            "api_key": "sesame-open-123",
+            "nothing": None,
+        },
         seed="7",
         gen_kwargs={"until": ["a,b"], "max_new_tokens": 3},
         environment={"RANK": "3", "WORLD_SIZE": "8", "MASTER_PORT": "1"},
+        cwd=notebooks,
     )
 
 
@@ -95,14 +105,19 @@ def test_typed_arguments_arrive(success: Attempt) -> None:
 
 
 def test_multiple_choice_works_with_plain_pairs(runner: Runner) -> None:
-    attempt = runner.run(["tiny_choice", "tiny_rounds"], model_args="response=7,pretrained=x/y")
+    attempt = runner.run(["tiny_choice", "tiny_rounds", "tiny_complains"], model_args="response=7,pretrained=x/y")
     assert attempt.outcome.failure is None
     assert len(attempt.samples["tiny_choice"]) == 4
     assert Path(attempt.outcome.results_path or "").parent.name == "x__y"
     assert [event.done for event in attempt.events if event.event == "progress"][-1] == {
         "tiny_choice": 4,
         "tiny_rounds": 4,
+        "tiny_complains": 4,
     }
+    assert attempt.outcome.errors_logged == 4
+    notices = [event.message or "" for event in attempt.events if event.event == "notice"]
+    assert len(notices) == 1
+    assert notices[0].startswith("4 errors were only written to the log")
 
 
 def test_a_second_attempt_asks_for_nothing_that_is_answered(runner: Runner) -> None:
@@ -202,8 +217,8 @@ def test_the_failure_of_any_rank_is_the_jobs(runner: Runner) -> None:
 
 
 def test_a_terminated_job_ends_quickly(runner: Runner) -> None:
-    attempt = runner.start(["tiny_ten"], environment={"PYTHONPATH": os.getcwd()})
-    time.sleep(1.0)
+    attempt = runner.start(["tiny_ten"])
+    assert _wait_until(lambda: attempt.files.events.exists(), 10)
     os.killpg(attempt.process.pid, signal.SIGTERM)
     assert attempt.wait(5) == 143
     assert not _group(attempt.process.pid)

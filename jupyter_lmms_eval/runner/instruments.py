@@ -1,0 +1,78 @@
+"""Puts our hands on the two places where lmms-eval builds its model and talks to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..protocol.run import RunSpec
+from .answering import Answering
+from .chunking import ChunkSizes, sizes_for
+from .events import Phases
+from .journal import digest, weights_fingerprint
+from .model_building import ModelFactory
+from .upstream_fixes import device_for_ranks
+
+
+class Instruments:
+    """The evaluator's model, built by our rules and answering in chunks.
+
+    Parameters
+    ----------
+    spec
+        What is to be run.
+    phases
+        Where the evaluation is.
+    answering
+        Who feeds the model.
+    accelerator
+        The process group of several ranks, if there are several.
+    """
+
+    def __init__(self, spec: RunSpec, phases: Phases, answering: Answering, accelerator: Any) -> None:
+        self._spec = spec
+        self._phases = phases
+        self._answering = answering
+        self._accelerator = accelerator
+        self.adapter = ""
+
+    def install(self) -> None:
+        """Take the places of the functions that the evaluator calls."""
+        from lmms_eval import evaluator, models
+
+        get_model = models.get_model
+
+        def factory(name: str, force_simple: bool = False) -> ModelFactory:
+            self._phases.enter("loading model")
+            return ModelFactory(get_model(name, force_simple), self._spec, self._built)
+
+        converse = evaluator._run_generate_until_agentic  # noqa: SLF001
+
+        def converse_one_by_one(model: Any, requests: list[Any], **how: Any) -> list[Any]:
+            # An agent's conversation is one answer: its rounds are journaled together or not at all.
+            one = self._answering.chunked(
+                "generate_until_agentic", lambda chunk: converse(model, chunk, **how), lambda: ChunkSizes(fixed=1)
+            )
+            return one(requests)
+
+        models.get_model = factory
+        evaluator._run_generate_until_agentic = converse_one_by_one  # noqa: SLF001
+
+    def _built(self, model: Any, arguments: dict[str, Any]) -> None:
+        self.adapter = "simple" if model.is_simple else "chat"
+        weights = weights_fingerprint(str(arguments["pretrained"]) if arguments.get("pretrained") else None)
+        self._answering.model_digest = digest(self._spec.request.model, arguments, self.adapter, weights)
+        self._answering.wrap(model, lambda: self._sizes(model))
+        device_for_ranks(model, self._accelerator)
+        clean = model.clean
+
+        def clean_and_score() -> None:  # the evaluator's sign that everything is answered
+            self._phases.enter("scoring")
+            clean()
+
+        model.clean = clean_and_score
+        self._phases.enter("loading data")
+
+    def _sizes(self, model: Any) -> ChunkSizes:
+        sizes = (self._spec.request.batch_size, getattr(model, "batch_size_per_gpu", None))
+        batch_size = next((size for size in sizes if isinstance(size, int) and size > 0), 1)
+        return sizes_for(type(model).__module__, batch_size, self._spec.ranks, self._spec.chunk_seconds)

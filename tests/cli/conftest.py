@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.speaking_server import SpeakingServer
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    for name in ("LMMS_EVAL_SERVER_URL", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SpeakingServer]:
+    """A server that the environment names."""
+    with SpeakingServer() as running:
+        monkeypatch.setenv("LMMS_EVAL_SERVER_URL", running.url)
+        monkeypatch.setenv("LMMS_EVAL_TOKEN", running.token or "")
+        yield running

@@ -1,0 +1,276 @@
+"""What people see, as text."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from jupyter_lmms_eval.cli import cells
+from jupyter_lmms_eval.cli.details import job_details, server_details
+from jupyter_lmms_eval.cli.tables import devices_table, live_table, results_table
+from tests.cli.examples import (
+    CANCELLED,
+    COMPLETED,
+    DEVICES,
+    EVERY_STATE,
+    FAILED,
+    LOADING,
+    NOW,
+    QUEUED,
+    RUNNING,
+    metric,
+)
+from tests.client.speaking_server import make_job
+
+
+def shown(what: RenderableType, width: int = 120) -> str:
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as captured:
+        console.print(what)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def text(block: str) -> str:
+    return dedent(block).strip("\n")
+
+
+def test_the_table_of_jobs() -> None:
+    assert shown(live_table(EVERY_STATE, DEVICES, now=NOW)) == text(
+        """
+        1 queued, 2 running, 1 completed, 1 failed, 1 cancelled
+
+        Job       Model           Tasks           Status       Progress                                   Score   Time  Device
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        0e1c62aa  qwen2_5_vl      mmmu_val +1     ○ queued     needs 4 GPUs, 2 of 4 are free
+        9b2d51ff  step 2000       mme             ● running    ━━━─── 1,312/2,374 12.3/s 1:26                     4:03  cuda:0,1
+                                                               left
+        8b2d51ff  llava_onevisi…  ocrbench        ● running    loading model                                      0:12  cuda:2
+        6b2d51ff  internvl2       digits_read +1  ✓ completed  900/900, 3 errors logged           0.873 ± 0.016  10:00  cuda:3
+        5b2d51ff  internvl2       digits_read     ✗ failed     OutOfMemoryError: CUDA out of                      0:09
+                                                               memory.
+        4b2d51ff  dummy           digits_read     ⊘ cancelled
+
+        Device  Name                   Memory (GB)  Busy  Job
+        ──────────────────────────────────────────────────────────
+        cuda:0  NVIDIA H100 80GB HBM3  62.0 / 85.0   97%  9b2d51ff
+        cpu:0   CPU                                       free
+        """
+    )
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_every_one_whole() -> None:
+    assert shown(live_table(EVERY_STATE, now=NOW), width=80) == text(
+        """
+        1 queued, 2 running, 1 completed, 1 failed, 1 cancelled
+
+        Job       Model     Tasks     Status       Progress                        Score
+        ────────────────────────────────────────────────────────────────────────────────
+        0e1c62aa  qwen2_5…  mmmu_va…  ○ queued     needs 4 GPUs, 2 of 4
+                                                   are free
+        9b2d51ff  step 20…  mme       ● running    ━━━─── 1,312/2,374
+                                                   12.3/s 1:26 left
+        8b2d51ff  llava_o…  ocrbench  ● running    loading model
+        6b2d51ff  internv…  digits_…  ✓ completed  900/900, 3 errors       0.873 ± 0.016
+                                                   logged
+        5b2d51ff  internv…  digits_…  ✗ failed     OutOfMemoryError: CUDA
+                                                   out of memory.
+        4b2d51ff  dummy     digits_…  ⊘ cancelled
+        """
+    )
+
+
+@pytest.mark.parametrize("width", range(60, 201, 7))
+def test_nothing_sticks_out_at_any_width(width: int) -> None:
+    lines = shown(live_table(EVERY_STATE, DEVICES, now=NOW, silence=3), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("0.873 ± 0.016" in "".join(lines)) == (width >= 66)
+    for job in EVERY_STATE:
+        assert any(line.startswith(job.job_id[:8]) and job.status.value in line for line in lines)
+
+
+def test_the_servers_json_is_shown_like_the_models() -> None:
+    as_json = [job.model_dump(mode="json") for job in EVERY_STATE]
+    assert shown(live_table(as_json, now=NOW)) == shown(live_table(EVERY_STATE, now=NOW))
+    assert shown(results_table(as_json)) == shown(results_table(EVERY_STATE))
+
+
+def test_no_jobs_and_a_silent_server() -> None:
+    assert shown(live_table([])) == "No jobs yet."
+    assert shown(live_table([], silence=12.3)) == text(
+        """
+        No jobs yet.
+        The server has not answered for 0:12; this is what it said last.
+        """
+    )
+
+
+def test_the_table_of_scores() -> None:
+    assert shown(results_table([COMPLETED, FAILED])) == text(
+        """
+        Job       Model      Task         Metric            Score  Std. error  Samples
+        ──────────────────────────────────────────────────────────────────────────────
+        6b2d51ff  internvl2  digits_read  exact_match  ↑   0.8733    ± 0.0157      450
+                             digits_mc    acc          ↑   0.5000                  450
+                             mme          mme_score       1512.33     ± 12.10
+                             sub          submission   ↓     none                  450
+        5b2d51ff  internvl2  ✗ failed
+        """
+    )
+
+
+def test_filters_are_shown_where_there_are_any() -> None:
+    job = make_job("1", "completed", metrics=[metric(filter="strict"), metric(filter="flexible", group=True)])
+    assert shown(results_table([job])) == text(
+        """
+        Job  Model  Task         Metric       Filter        Score  Std. error  Samples
+        ──────────────────────────────────────────────────────────────────────────────
+        1    dummy  digits_read  exact_match  strict    ↑  0.8733    ± 0.0157      450
+                    digits_read  exact_match  flexible  ↑  0.8733    ± 0.0157      450
+        """
+    )
+
+
+def test_the_table_of_devices() -> None:
+    assert shown(devices_table(DEVICES)) == text(
+        """
+        Device  Name                   Memory (GB)  Busy  Job
+        ──────────────────────────────────────────────────────────
+        cuda:0  NVIDIA H100 80GB HBM3  62.0 / 85.0   97%  9b2d51ff
+        cpu:0   CPU                                       free
+        """
+    )
+
+
+def test_all_about_a_failed_job() -> None:
+    lines = shown(job_details(FAILED, NOW))
+    assert lines.startswith(
+        text(
+            """
+            Job      5b2d51ff-2
+            Status   ✗ failed
+            Error    OutOfMemoryError: CUDA out of memory.
+                     More of it.
+            Advice   Lower --batch_size.
+            Request  model = internvl2
+                     tasks = ["digits_read"]
+            """
+        )
+    )
+    assert "Time     0:09" in lines
+
+
+def test_all_about_a_completed_job_ends_with_its_scores() -> None:
+    lines = shown(job_details(COMPLETED, NOW))
+    assert "Progress  900/900, 3 errors logged" in lines
+    assert lines.endswith(shown(results_table([COMPLETED])))
+
+
+def test_all_about_a_server() -> None:
+    health = {"status": "healthy", "version": "0.1.0", "pid": 123}
+    queue = {"queue_size": 2, "running_job": "abc", "queued_jobs": [], "completed_jobs": 4, "failed_jobs": 0}
+    assert shown(server_details("http://127.0.0.1:8800", health, queue)) == text(
+        """
+        Server     http://127.0.0.1:8800
+        Status     healthy
+        Version    0.1.0
+        Process    123
+        Running    abc
+        Queued     2
+        Completed  4
+        Failed     0
+        """
+    )
+
+
+def test_markup_in_names_is_text() -> None:
+    job = make_job("1", "failed", error="[red]no[/]", request={"model": "[bold]m", "tasks": ["[/]"]})
+    assert "[bold]m" in shown(live_table([job], now=NOW))
+    assert "[red]no[/]" in shown(live_table([job], now=NOW))
+    assert "[red]no[/]" in shown(job_details(job, NOW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"position_in_queue": 0}, "next"),
+        ({"position_in_queue": 3}, "3 before it"),
+        ({"position_in_queue": 3, "wait_reason": "no GPU is free"}, "no GPU is free"),
+        ({}, ""),
+        ({"status": "running"}, ""),
+        ({"status": "running", "progress": {"phase": "starting"}}, "starting"),
+        (
+            {"status": "running", "progress": {"phase": "scoring", "samples_done": 9, "samples_total": 9}},
+            "9/9, scoring",
+        ),
+        ({"status": "running", "progress": {"phase": "answering", "errors_logged": 1}}, "1 error logged"),
+        ({"status": "failed", "error": "Traceback\n  File\nKeyError: 'x'\n"}, "KeyError: 'x'"),
+        ({"status": "failed"}, ""),
+        ({"status": "failed", "error": "word " * 100}, "word " * 23 + "…"),
+        ({"status": "failed", "failure": {"cause": "crash", "type": "SIGKILL", "message": " "}}, "SIGKILL"),
+        ({"status": "cancelled", "progress": {"phase": "answering", "samples_total": 9}}, ""),
+        ({"status": "completed", "progress": {"phase": "done"}}, ""),
+    ],
+)
+def test_notes(changes: dict[str, Any], note: str) -> None:
+    assert cells.job_row(make_job(**changes), NOW).note == note
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr", "digits", "parts"),
+    [
+        (0.87333, 0.01571, 3, ("0.873", "0.016")),
+        (0.87333, None, 4, ("0.8733", "")),
+        (87.333, 1.571, 3, ("87.33", "1.57")),
+        (1512.333, 12.1, 3, ("1512.3", "12.1")),
+        (-0.5, 0.1, 3, ("-0.500", "0.100")),
+        (None, 0.1, 3, ("", "")),
+        (0.0, 0.0, 3, ("0.000", "0.000")),
+    ],
+)
+def test_scores(value: float | None, stderr: float | None, digits: int, parts: tuple[str, str]) -> None:
+    assert cells.score_parts(value, stderr, digits) == parts
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        ([], ""),
+        (["cpu:0"], "cpu:0"),
+        (["cuda:0", "cuda:1", "cuda:7"], "cuda:0,1,7"),
+        (["cuda:0", "cpu:1"], "cuda:0 cpu:1"),
+    ],
+)
+def test_devices_in_little_room(names: list[str], short: str) -> None:
+    assert cells.devices(names) == short
+
+
+@pytest.mark.parametrize(
+    ("started", "completed", "status", "expected"),
+    [
+        (None, None, "queued", ""),
+        ("2026-11-22T10:05:00+00:00", None, "running", "0:03"),
+        ("2026-11-22T11:05:00+01:00", None, "running", "0:03"),
+        ("2026-11-22T10:00:00Z", "2026-11-22T10:00:10Z", "completed", "0:10"),
+        ("2026-11-22T10:00:00Z", None, "failed", ""),
+        ("yesterday", None, "running", ""),
+    ],
+)
+def test_durations(started: str | None, completed: str | None, status: str, expected: str) -> None:
+    assert cells.duration(make_job(status=status, started_at=started, completed_at=completed), NOW) == expected
+
+
+def test_a_row_of_each_state() -> None:
+    rows = {job.status: cells.job_row(job, NOW) for job in (QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED)}
+    assert [row.status for row in rows.values()] == [
+        "○ queued",
+        "● running",
+        "✓ completed",
+        "✗ failed",
+        "⊘ cancelled",
+    ]
+    assert rows[RUNNING.status].fraction == pytest.approx(0.5526, abs=1e-4)
+    assert cells.job_row(LOADING, NOW).fraction is None
+    assert (rows[RUNNING.status].title, rows[QUEUED.status].tasks) == ("step 2000", "mmmu_val +1")
