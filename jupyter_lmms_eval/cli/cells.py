@@ -244,17 +244,19 @@ def devices(names: Sequence[str]) -> str:
     return " ".join(kind + ",".join(each) for kind, each in numbers.items())
 
 
-def size(count: int) -> str:
-    """Write a number of bytes as gigabytes.
+def memory(used: int | None, total: int | None) -> str:
+    """Write how much of a memory is used.
 
     Parameters
     ----------
-    count
+    used, total
         Bytes.
 
     Returns
     -------
     str
-        For example ``62.0``, without a unit.
+        Gigabytes, without the unit: ``62.0 / 85.0``; empty if the size is unknown.
     """
-    return f"{count / 1e9:.1f}"
+    if total is None:
+        return ""
+    return f"{'?' if used is None else f'{used / 1e9:.1f}'} / {total / 1e9:.1f}"

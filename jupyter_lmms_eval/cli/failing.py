@@ -22,8 +22,10 @@ def sentence(error: Exception) -> str | None:
         One line; None for an error of this program, which deserves its traceback.
     """
     if isinstance(error, JobFailed):
+        # Of a traceback, the last line says what happened.
+        last = (str(error.job.get("error") or "").strip().splitlines() or ["Unknown error"])[-1].strip()
         advice = error.failure.advice if error.failure else ""
-        return _one_line(f"{error} {advice}" if advice else str(error))
+        return _one_line(f"Job failed: {last.rstrip('.')}. {advice}")
     if isinstance(
         error, EvalServerError | ServerUnreachable | JobCancelled | UnknownJob | NoServerRunning | TimeoutError
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -44,13 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         at = words.index(name or "") + 1
         words[at:] = module.prepare(words[at:])
     try:
-        args = _parser(name, module).parse_args(words)
+        args = _parse(words, name, module)
     except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else 2
     return 2 if module is None else _run(module, args)
 
 
-def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
+def _parse(words: Sequence[str], name: str | None, module: ModuleType | None) -> argparse.Namespace:
     from .._version import __version__
 
     parser = argparse.ArgumentParser(
@@ -63,7 +64,17 @@ def _parser(name: str | None, module: ModuleType | None) -> argparse.ArgumentPar
             module.add_parser(subparsers)
         else:
             subparsers.add_parser(known, help=purpose)  # for the list of commands only
-    return parser
+    args, rest = parser.parse_known_args(words)
+    if rest:
+        used = subparsers.choices[args.subcommand]
+        used.error(f"unrecognized arguments: {' '.join(rest)}{_hint(rest[0], used)}")
+    return args
+
+
+def _hint(word: str, parser: argparse.ArgumentParser) -> str:
+    flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001  (not told otherwise)
+    near = difflib.get_close_matches(word.partition("=")[0], flags, n=1) if word.startswith("--") else []
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _run(module: ModuleType, args: argparse.Namespace) -> int:

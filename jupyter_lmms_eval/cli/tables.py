@@ -7,23 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ..client.progress import clock
 from ..protocol.jobs import JobInfo, JobStatus
 from ..protocol.server import Device
 from . import cells
+from .fitting import FittingTable
 
 _BAR = 6  # columns
-_NEEDED_WIDTH = {
-    "Device": 100,
-    "Time": 84,
-    "Tasks": 72,
-    "Score": 66,
-}  # columns of a terminal below which one is left out
+_SCORE_COLUMNS = ("Job", "Model", "Task", "Metric", "Filter", "", "Score", "Std. error", "Samples")
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -56,7 +50,7 @@ def live_table(
     parts: list[RenderableType] = [_summary(known, silence)]
     if known:
         at = now or datetime.now(timezone.utc)
-        parts += [Text(), _JobTable([cells.job_row(job, at) for job in known])]
+        parts += [Text(), _jobs([cells.job_row(job, at) for job in known])]
     if devices:
         parts += [Text(), devices_table(devices)]
     return Group(*parts)
@@ -71,49 +65,23 @@ def _summary(jobs: Sequence[JobInfo], silence: float | None) -> Text:
     return text
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            overflow="fold",
-            no_wrap=column in right or column in ("Job", "Device"),
-        )
-    return table
-
-
-class _JobTable:
-    """A row per job; a narrow terminal gets fewer columns instead of narrow ones."""
-
-    def __init__(self, rows: Sequence[cells.JobRow]) -> None:
-        self._rows = rows
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        titles = ["Job", "Model", "Tasks", "Status", "Progress", "Score", "Time", "Device"]
-        dropped = [title for title, width in _NEEDED_WIDTH.items() if options.max_width < width]
-        shown = [title for title in titles if title not in dropped]
-        table = _table(*shown, right=("Score", "Time"))
-        for column in table.columns:
-            # What is short stays whole, names are cut, sentences are wrapped.
-            column.no_wrap = column.header != "Progress"
-            if column.header in ("Model", "Tasks"):
-                column.overflow, column.max_width = "ellipsis", max(8, min(24, (options.max_width - 64) // 4))
-            elif column.header == "Progress":
-                column.min_width, column.ratio = 20, 1
-        for row in self._rows:
-            values = {
-                "Job": Text(row.job),
-                "Model": Text(row.title),
-                "Tasks": Text(row.tasks),
-                "Status": Text(row.status, style=row.style),
-                "Progress": _progress(row),
-                "Score": Text(row.score),
-                "Time": Text(row.duration),
-                "Device": Text(row.devices),
-            }
-            table.add_row(*(values[title] for title in shown))
-        yield table
+def _jobs(rows: Sequence[cells.JobRow]) -> FittingTable:
+    return FittingTable(
+        {
+            "Job": [Text(row.job) for row in rows],
+            "Model": [Text(row.title) for row in rows],
+            "Tasks": [Text(row.tasks) for row in rows],
+            "Status": [Text(row.status, style=row.style) for row in rows],
+            "Progress": [_progress(row) for row in rows],
+            "Score": [Text(row.score) for row in rows],
+            "Time": [Text(row.duration) for row in rows],
+            "Device": [Text(row.devices) for row in rows],
+        },
+        right=("Score", "Time"),
+        names=("Model", "Tasks"),
+        sentences=("Progress",),
+        expendable=("Device", "Time", "Tasks", "Score"),
+    )
 
 
 def _progress(row: cells.JobRow) -> Text:
@@ -137,32 +105,39 @@ def results_table(jobs: Sequence[JobInfo | Mapping[str, Any]]) -> RenderableType
     RenderableType
         For `rich.print`.
     """
-    known = [JobInfo.model_validate(job) for job in jobs]
-    scores = [metric for job in known for metric in job.metrics or []]
-    filters = any(metric.filter != "none" for metric in scores)
-    table = _table(
-        *("Job", "Model", "Task", "Metric"), *(("Filter",) if filters else ()), "", "Score", "Std. error", "Samples",
+    rows = [row for job in jobs for row in _scores(JobInfo.model_validate(job))]
+    columns = {title: [row.get(title, Text()) for row in rows] for title in _SCORE_COLUMNS}
+    if not any(cell.plain for cell in columns["Filter"]):
+        del columns["Filter"]
+    return FittingTable(
+        columns,
         right=("Score", "Std. error", "Samples"),
-    )  # fmt: skip
-    for job in known:
-        who: list[RenderableType] = [job.job_id[: cells.SHORT_ID], Text(job.request.name or job.request.model)]
-        for metric in job.metrics or []:
-            value, stderr = cells.score_parts(metric.value, metric.stderr, digits=4)
-            table.add_row(
-                *who,
-                Text(metric.task, style="bold" if metric.group else ""),
-                metric.metric,
-                *((metric.filter,) if filters else ()),
-                _ARROWS[metric.higher_is_better],
-                value or Text("none", style="dim"),
-                stderr and f"± {stderr}",
-                "" if metric.samples is None else f"{metric.samples:,}",
-            )
-            who = ["", Text("")]  # once per job is enough
-        if not job.metrics:
-            row = cells.job_row(job, datetime.now(timezone.utc))
-            table.add_row(*who, Text("no scores" if job.status is JobStatus.COMPLETED else row.status))
-    return table
+        names=("Model", "Task", "Metric", *(["Filter"] if "Filter" in columns else [])),
+        expendable=("Samples", "Job"),
+    )
+
+
+def _scores(job: JobInfo) -> list[dict[str, Text]]:
+    rows = []
+    for metric in job.metrics or []:
+        value, stderr = cells.score_parts(metric.value, metric.stderr, digits=4)
+        rows.append(
+            {
+                "Task": Text(metric.task, style="bold" if metric.group else ""),
+                "Metric": Text(metric.metric),
+                "Filter": Text("" if metric.filter == "none" else metric.filter),
+                "": Text(_ARROWS[metric.higher_is_better]),
+                "Score": Text(value) if value else Text("none", style="dim"),
+                "Std. error": Text(stderr and f"± {stderr}"),
+                "Samples": Text("" if metric.samples is None else f"{metric.samples:,}"),
+            }
+        )
+    if not rows:
+        row = cells.job_row(job, datetime.now(timezone.utc))
+        rows.append({"Task": Text("no scores" if job.status is JobStatus.COMPLETED else row.status)})
+    # Once per job is enough.
+    rows[0] |= {"Job": Text(job.job_id[: cells.SHORT_ID]), "Model": Text(job.request.name or job.request.model)}
+    return rows
 
 
 def devices_table(devices: Sequence[Device | Mapping[str, Any]]) -> RenderableType:
@@ -179,14 +154,17 @@ def devices_table(devices: Sequence[Device | Mapping[str, Any]]) -> RenderableTy
         For `rich.print`.
     """
     known = [Device.model_validate(device) for device in devices]
-    table = _table("Device", "Name", "Memory (GB)", "Busy", "Job", right=("Memory (GB)", "Busy"))
-    for device in known:
-        used = "?" if device.memory_used is None else cells.size(device.memory_used)
-        table.add_row(
-            device.id,
-            Text(device.name),
-            "" if device.memory_total is None else f"{used} / {cells.size(device.memory_total)}",
-            "" if device.utilization is None else f"{device.utilization:.0%}",
-            device.job_id[: cells.SHORT_ID] if device.job_id else Text("free", style="dim"),
-        )
-    return table
+    return FittingTable(
+        {
+            "Device": [Text(device.id) for device in known],
+            "Name": [Text(device.name) for device in known],
+            "Memory (GB)": [Text(cells.memory(device.memory_used, device.memory_total)) for device in known],
+            "Busy": [Text("" if device.utilization is None else f"{device.utilization:.0%}") for device in known],
+            "Job": [
+                Text(device.job_id[: cells.SHORT_ID]) if device.job_id else Text("free", style="dim")
+                for device in known
+            ],
+        },
+        right=("Memory (GB)", "Busy"),
+        names=("Name",),
+    )

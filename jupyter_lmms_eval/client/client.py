@@ -150,12 +150,8 @@ class EvalClient(Connection):
 
         Parameters
         ----------
-        status
-            Only jobs of this status, or of one of these.
-        model
-            Only jobs of this model.
-        task
-            Only jobs with this task.
+        status, model, task
+            Only jobs of this status (or of one of these), of this model, with this task.
         limit
             Jobs per page.
         cursor
@@ -208,20 +204,7 @@ class EvalClient(Connection):
         return prefix if is_whole(prefix) else complete(prefix, (job["job_id"] for job in self.iter_jobs()))
 
     def logs(self, job_id: str, offset: int = 0) -> dict[str, Any]:
-        """Read a part of a job's log.
-
-        Parameters
-        ----------
-        job_id
-            The job.
-        offset
-            Byte to start at; negative counts from the end.
-
-        Returns
-        -------
-        dict
-            ``text``, ``offset``, ``next_offset``, ``complete`` (`LogChunk`).
-        """
+        """Read a part of a job's log (`LogChunk`); ``offset`` is the byte to start at, negative from the end."""
         return self._request(calls.logs(job_id, offset))
 
     def follow_logs(self, job_id: str, offset: int = 0) -> Iterator[str]:

@@ -147,7 +147,9 @@ class Bar:
     def __init__(self) -> None:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=None, bar_format=_BAR_FORMAT_UNKNOWN, mininterval=0, leave=True, dynamic_ncols=True)
+        self._bar = tqdm(
+            desc="Asking for the job", bar_format=_BAR_FORMAT_UNKNOWN, mininterval=0, leave=True, dynamic_ncols=True
+        )
 
     def show(self, job: Mapping[str, Any]) -> None:
         """Move the bar to where the job is."""

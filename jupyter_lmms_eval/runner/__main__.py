@@ -7,7 +7,8 @@ import os
 import sys
 
 from ..protocol.run import RunFiles
-from .supervisor import Supervision, read_spec
+from .spec import read_spec
+from .supervisor import Supervision
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -202,10 +203,9 @@ def _budget_exceeded() -> bool:
 
 def longest_of_ranks(length: int) -> int:
     """The largest of a number over all ranks."""
-    import torch.distributed
-
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    distributed: Any = sys.modules.get("torch.distributed")  # not imported, not initialized
+    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
         return length
-    lengths: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(lengths, length)
+    lengths: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(lengths, length)
     return int(max(lengths))

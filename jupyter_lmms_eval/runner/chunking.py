@@ -15,8 +15,8 @@ _LARGEST = 1 << 20
 # Model modules that hand their requests to an engine or a service many at a time.
 _CONCURRENT = frozenset({
     "aero_realtime_vllm", "async_hf_model", "async_openai", "claude", "fastvideo", "gemini", "generation_api",
-    "gpt4o_audio", "gpt4v", "litellm", "llava_sglang", "openai", "qwen_vl_api", "reka", "sglang", "srt_api", "vllm", "vllm_generate",
-    "whisper_vllm",
+    "gpt4o_audio", "gpt4v", "litellm", "llava_sglang", "openai", "qwen_vl_api", "reka", "sglang", "srt_api", "vllm",
+    "vllm_generate", "whisper_vllm",
 })  # fmt: skip
 # Model modules that want to see everything at once: they upload one file of requests.
 _WHOLE = frozenset({"batch_gpt4", "from_log"})
@@ -42,7 +42,7 @@ def next_chunk_size(previous_size: int, seconds: float, target_seconds: float, b
         At most four times as many as before, at least one batch.
     """
     most = previous_size * _GROWTH
-    wanted = most if seconds <= 0 else min(most, int(previous_size * target_seconds / seconds))
+    wanted = most if seconds <= 0 else int(min(most, previous_size * target_seconds / seconds))
     return max(1, min(wanted, _LARGEST) // batch_size) * batch_size
 
 

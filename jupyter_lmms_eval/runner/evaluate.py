@@ -16,7 +16,7 @@ from .events import EventLog, Phases
 from .failure import failure_of
 from .records import write_atomically
 from .redaction import secrets_of
-from .supervisor import read_spec
+from .spec import read_spec
 
 BEGAN = time.monotonic()
 

@@ -9,6 +9,7 @@ from .answering import Answering
 from .chunking import ChunkSizes, sizes_for
 from .events import Phases
 from .journal import digest, weights_fingerprint
+from .llava_context import count_context_with_pictures
 from .model_building import ModelFactory
 from .upstream_fixes import device_for_ranks
 
@@ -61,6 +62,7 @@ class Instruments:
         self.adapter = "simple" if model.is_simple else "chat"
         weights = weights_fingerprint(str(arguments["pretrained"]) if arguments.get("pretrained") else None)
         self._answering.model_digest = digest(self._spec.request.model, arguments, self.adapter, weights)
+        count_context_with_pictures(model)
         self._answering.wrap(model, lambda: self._sizes(model))
         device_for_ranks(model, self._accelerator)
         clean = model.clean

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import selectors
 import signal
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TextIO
 
 import psutil
@@ -75,7 +73,7 @@ class Supervision:
             finally:
                 os.close(output)
                 self._end_descendants()
-            log.write(cleaner.flush(time.monotonic(), final=True))
+            _write(log, cleaner.flush(time.monotonic(), final=True))
         return self._conclude(list(cleaner.last_lines))
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
@@ -111,8 +109,8 @@ class Supervision:
             all_ended_at: float | None = None
             open_end = True
             while True:
-                hurried = not open_end or self.interrupted or any(rank.poll() is not None for rank in self.ranks)
-                ready = {key.fd for key, _ in selector.select(0.01 if hurried else 0.5)}
+                hurried = self.interrupted or not open_end or all_ended_at is not None
+                ready = {key.fd for key, _ in selector.select(0.01 if hurried else 0.25)}
                 now = time.monotonic()
                 if self.parent_fd in ready and not os.read(self.parent_fd or 0, 4096):
                     selector.unregister(self.parent_fd or 0)
@@ -120,8 +118,7 @@ class Supervision:
                 if output in ready and not self._pump(output, cleaner, log, now):
                     selector.unregister(output)
                     open_end = False
-                log.write(cleaner.flush(now))
-                log.flush()
+                _write(log, cleaner.flush(now))
                 self._end_if_needed(now)
                 if all(rank.poll() is not None for rank in self.ranks):
                     all_ended_at = all_ended_at or now
@@ -134,7 +131,7 @@ class Supervision:
             data = os.read(output, 1 << 16)
         except BlockingIOError:
             return True
-        log.write(cleaner.feed(data, now))
+        _write(log, cleaner.feed(data, now))
         return bool(data)
 
     def _end_if_needed(self, now: float) -> None:
@@ -214,23 +211,17 @@ class Supervision:
         return failure_of_exit(code, last_lines, str(self.files.log))
 
 
+def _write(log: TextIO, text: str) -> None:
+    """Write to the log; a full disk costs the log, not the evaluation."""
+    if text:
+        with contextlib.suppress(OSError):
+            log.write(text)
+            log.flush()
+
+
 def _adopt_orphans() -> None:
     """Become the parent of what the evaluation's processes leave behind, so that it is found and ended."""
     if sys.platform == "linux":
         pr_set_child_subreaper = 36
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
-def read_spec(files: RunFiles, attempt: int) -> RunSpec:
-    """Read what is to be run.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a spec of that attempt.
-    """
-    spec = RunSpec.model_validate(json.loads(Path(files.spec).read_text(encoding="utf-8")))
-    if spec.attempt != attempt:
-        raise ValueError(f"spec.json is of attempt {spec.attempt}, not {attempt}")
-    return spec

@@ -1,15 +1,20 @@
 """What people see, as text."""
 
+# ruff: noqa: E501  (tables are as wide as they are)
+
 from __future__ import annotations
 
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from jupyter_lmms_eval.cli import cells
 from jupyter_lmms_eval.cli.details import job_details, server_details
+from jupyter_lmms_eval.cli.fitting import fit
 from jupyter_lmms_eval.cli.tables import devices_table, live_table, results_table
 from tests.cli.examples import (
     CANCELLED,
@@ -42,16 +47,16 @@ def test_the_table_of_jobs() -> None:
         """
         1 queued, 2 running, 1 completed, 1 failed, 1 cancelled
 
-        Job       Model           Tasks           Status       Progress                                   Score   Time  Device
+        Job       Model            Tasks           Status       Progress                                  Score   Time  Device
         ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-        0e1c62aa  qwen2_5_vl      mmmu_val +1     ○ queued     needs 4 GPUs, 2 of 4 are free
-        9b2d51ff  step 2000       mme             ● running    ━━━─── 1,312/2,374 12.3/s 1:26                     4:03  cuda:0,1
-                                                               left
-        8b2d51ff  llava_onevisi…  ocrbench        ● running    loading model                                      0:12  cuda:2
-        6b2d51ff  internvl2       digits_read +1  ✓ completed  900/900, 3 errors logged           0.873 ± 0.016  10:00  cuda:3
-        5b2d51ff  internvl2       digits_read     ✗ failed     OutOfMemoryError: CUDA out of                      0:09
-                                                               memory.
-        4b2d51ff  dummy           digits_read     ⊘ cancelled
+        0e1c62aa  qwen2_5_vl       mmmu_val +1     ○ queued     needs 4 GPUs, 2 of 4 are free
+        9b2d51ff  step 2000        mme             ● running    ━━━─── 1,312/2,374 12.3/s 1:26                    4:03  cuda:0,1
+                                                                left
+        8b2d51ff  llava_onevision  ocrbench        ● running    loading model                                     0:12  cuda:2
+        6b2d51ff  internvl2        digits_read +1  ✓ completed  900/900, 3 errors logged          0.873 ± 0.016  10:00  cuda:3
+        5b2d51ff  internvl2        digits_read     ✗ failed     OutOfMemoryError: CUDA out of                     0:09
+                                                                memory.
+        4b2d51ff  dummy            digits_read     ⊘ cancelled
 
         Device  Name                   Memory (GB)  Busy  Job
         ──────────────────────────────────────────────────────────
@@ -66,18 +71,18 @@ def test_a_narrow_terminal_gets_fewer_columns_and_every_one_whole() -> None:
         """
         1 queued, 2 running, 1 completed, 1 failed, 1 cancelled
 
-        Job       Model     Tasks     Status       Progress                        Score
+        Job       Model      Tasks      Status       Progress                      Score
         ────────────────────────────────────────────────────────────────────────────────
-        0e1c62aa  qwen2_5…  mmmu_va…  ○ queued     needs 4 GPUs, 2 of 4
-                                                   are free
-        9b2d51ff  step 20…  mme       ● running    ━━━─── 1,312/2,374
-                                                   12.3/s 1:26 left
-        8b2d51ff  llava_o…  ocrbench  ● running    loading model
-        6b2d51ff  internv…  digits_…  ✓ completed  900/900, 3 errors       0.873 ± 0.016
-                                                   logged
-        5b2d51ff  internv…  digits_…  ✗ failed     OutOfMemoryError: CUDA
-                                                   out of memory.
-        4b2d51ff  dummy     digits_…  ⊘ cancelled
+        0e1c62aa  qwen2_5_…  mmmu_val…  ○ queued     needs 4 GPUs, 2 of 4
+                                                     are free
+        9b2d51ff  step 2000  mme        ● running    ━━━─── 1,312/2,374
+                                                     12.3/s 1:26 left
+        8b2d51ff  llava_on…  ocrbench   ● running    loading model
+        6b2d51ff  internvl2  digits_r…  ✓ completed  900/900, 3 errors     0.873 ± 0.016
+                                                     logged
+        5b2d51ff  internvl2  digits_r…  ✗ failed     OutOfMemoryError:
+                                                     CUDA out of memory.
+        4b2d51ff  dummy      digits_r…  ⊘ cancelled
         """
     )
 
@@ -86,9 +91,45 @@ def test_a_narrow_terminal_gets_fewer_columns_and_every_one_whole() -> None:
 def test_nothing_sticks_out_at_any_width(width: int) -> None:
     lines = shown(live_table(EVERY_STATE, DEVICES, now=NOW, silence=3), width).splitlines()
     assert max(map(len, lines)) <= width
-    assert ("0.873 ± 0.016" in "".join(lines)) == (width >= 66)
+    assert ("0.873 ± 0.016" in "".join(lines)) == (width >= 71)
     for job in EVERY_STATE:
         assert any(line.startswith(job.job_id[:8]) and job.status.value in line for line in lines)
+
+
+def test_scores_fit_an_ordinary_terminal() -> None:
+    name = "Tiny Qwen2.5-VL (1 million parameters)"
+    metrics = [metric(task="numbers_read", metric="char_accuracy"), metric(task="numbers_read")]
+    job = make_job("1", "completed", request={"model": "m", "tasks": ["numbers_read"], "name": name}, metrics=metrics)
+    assert shown(results_table([job]), width=80) == text(
+        """
+        Job  Model           Task          Metric             Score  Std. error  Samples
+        ────────────────────────────────────────────────────────────────────────────────
+        1    Tiny Qwen2.5-…  numbers_read  char_accuracy  ↑  0.8733    ± 0.0157      450
+                             numbers_read  exact_match    ↑  0.8733    ± 0.0157      450
+        """
+    )
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 60), min_size=1),
+    st.integers(1, 250),
+    st.data(),
+)
+def test_a_table_never_exceeds_its_width_if_that_can_be(
+    natural: dict[str, int], width: int, data: st.DataObject
+) -> None:
+    some = st.lists(st.sampled_from(sorted(natural)), unique=True)
+    names, sentences, expendable = data.draw(some), data.draw(some), data.draw(some)
+    widths = fit(natural, width, names, sentences, expendable)
+    total = sum(widths.values()) + 2 * (len(widths) - 1)
+    assert list(widths) == [title for title in natural if title in widths], "in the given order"
+    assert set(natural) - set(widths) <= set(expendable)
+    assert all(chosen == natural[title] for title, chosen in widths.items() if title not in {*names, *sentences})
+    assert all(0 < chosen <= natural[title] for title, chosen in widths.items())
+    if total < width:
+        assert widths == {title: natural[title] for title in widths}, "no room is left unused"
+    if total > width:
+        assert not set(widths) & set(expendable), "nothing more could be left out"
 
 
 def test_the_servers_json_is_shown_like_the_models() -> None:

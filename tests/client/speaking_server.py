@@ -45,7 +45,9 @@ class SpeakingServer:
         self.queries: list[str] = []
         self.health_delay = 0.0
         self.after_get: dict[str, list[dict[str, Any]]] = {}
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        # asyncio switches Nagle's delay (40 ms a request) off only where it can see that the protocol is TCP.
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="critical", lifespan="off"))
@@ -158,6 +160,10 @@ class SpeakingServer:
 
                 return StreamingResponse(pieces(), media_type="text/plain; charset=utf-8")
             end = min(len(text), start + 1000)
+            while 0 < end < len(text) and text[end] & 0xC0 == 0x80:  # never cut a character
+                end -= 1
+            while start < end and text[start] & 0xC0 == 0x80:
+                start += 1
             over = self.jobs[job_id].status.finished and end == len(text)
             return {"text": text[start:end].decode(), "offset": start, "next_offset": end, "complete": over}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ from tests.conftest import Server, run_server
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(600)]
 
-# lmms-eval 0.7.3 turns the (log-likelihood, is_greedy) tuples of most models into text and then cannot score
-# them: multiple choice works with no such model from its command line. The reference runs that command line with
-# just this one function mended; where lmms-eval has mended it itself, nothing changes.
+# The reference is lmms-eval's command line with two faults of 0.7.3 mended, without which it cannot score a choice
+# with this model at all: it turns (log-likelihood, is_greedy) tuples into text, and its LLaVA adapter measures the
+# context without the pictures, which transformers 5 refuses. Where lmms-eval mends them, nothing changes.
 REFERENCE = """
 import lmms_eval.evaluator as evaluator
 broken = evaluator.unwrap_generation_output
@@ -28,6 +29,12 @@ def unwrap(output):
         return output, None
     return broken(output)
 evaluator.unwrap_generation_output = unwrap
+from transformers import LlavaProcessor
+process = LlavaProcessor.__call__
+def with_pictures(self, images=None, text=None, **options):
+    self.pictures = images = self.pictures if images is None and "<image>" in str(text) else images
+    return process(self, images=images, text=text, **options)
+LlavaProcessor.__call__ = with_pictures
 from lmms_eval.__main__ import cli_evaluate
 cli_evaluate()
 """
@@ -63,6 +70,12 @@ def reference(model: DemoModel, tasks: tuple[str, ...], limit: int | None, folde
     return found[0]
 
 
+def content(results: Path) -> dict[str, Any]:
+    """The results file without what differs from process to process: addresses of functions in memory."""
+    found: dict[str, Any] = json.loads(re.sub(r" at 0x[0-9a-f]+", "", results.read_text()))
+    return found
+
+
 def answers(results: Path, task: str) -> dict[int, dict[str, Any]]:
     (file,) = results.parent.glob(f"{results.name.removesuffix('_results.json')}_samples_{task}.jsonl")
     return {sample["doc_id"]: sample for sample in map(json.loads, file.read_text().splitlines())}
@@ -73,7 +86,7 @@ def comparable(value: Any) -> Any:
     if isinstance(value, list):
         return [comparable(item) for item in value]
     try:
-        return pytest.approx(float(value), abs=1e-3)
+        return pytest.approx(float(value), abs=1e-3, nan_ok=True)
     except (TypeError, ValueError):
         return value
 
@@ -96,8 +109,10 @@ def test_scores_and_answers_are_those_of_the_command_line(
     finished = client.wait_for_job(job["job_id"], poll_interval=0.2, verbose=False)
     ours = Path(client.results(job["job_id"])["results_path"])
 
-    our_file, their_file = json.loads(ours.read_text()), json.loads(theirs.read_text())
-    assert our_file["results"] == pytest.approx(their_file["results"])
+    our_file, their_file = content(ours), content(theirs)
+    assert our_file["results"].keys() == their_file["results"].keys()
+    for task, scores in their_file["results"].items():
+        assert our_file["results"][task] == {name: comparable(score) for name, score in scores.items()}
     for part in ("configs", "n-samples", "n-shot", "versions", "higher_is_better"):
         assert our_file[part] == their_file[part], part
     for task in tasks:

@@ -75,6 +75,16 @@ def complains(doc, results):
     return {"exact_match": 1.0}
 
 
+def converse(doc, lmms_eval_specific_kwargs=None, previous_output=None, round_idx=None, previous_round_info=None):
+    if round_idx is None:
+        return doc["question"]
+    return [], "go on", round_idx >= 3, None, None
+
+
+def right(doc, results):
+    return {"exact_match": 1.0}
+
+
 def rank_1_fails(doc, results):
     if os.environ.get("RANK") == "1":
         raise NameError("only here")
@@ -104,6 +114,11 @@ def write_tasks(folder: Path) -> None:
             "output_type": "multiple_choice",
             "metric": "acc",
             "more": "doc_to_choice: ['0', '1', '2', '3']",
+        },
+        "tiny_agent": {
+            "data": "four",
+            "output_type": "generate_until_agentic",
+            "more": "doc_to_text: !function tiny_functions.converse\nprocess_results: !function tiny_functions.right",
         },
         "tiny_rounds": {"data": "four", "more": "repeats: 2"},
     }

@@ -104,8 +104,11 @@ def test_typed_arguments_arrive(success: Attempt) -> None:
     assert success.results["config"]["random_seed"] == 7
 
 
-def test_multiple_choice_works_with_plain_pairs(runner: Runner) -> None:
-    attempt = runner.run(["tiny_choice", "tiny_rounds", "tiny_complains"], model_args="response=7,pretrained=x/y")
+def test_every_kind_of_request_is_answered(runner: Runner) -> None:
+    """Also choices (as plain pairs, which lmms-eval garbles), repetitions and conversations."""
+    attempt = runner.run(
+        ["tiny_choice", "tiny_rounds", "tiny_complains", "tiny_agent"], model_args="response=7,pretrained=x/y"
+    )
     assert attempt.outcome.failure is None
     assert len(attempt.samples["tiny_choice"]) == 4
     assert Path(attempt.outcome.results_path or "").parent.name == "x__y"
@@ -113,7 +116,9 @@ def test_multiple_choice_works_with_plain_pairs(runner: Runner) -> None:
         "tiny_choice": 4,
         "tiny_rounds": 4,
         "tiny_complains": 4,
+        "tiny_agent": 4,
     }
+    assert len(journal.read(attempt.files.journal)) == 4 * 4 + 4 * 2 + 4 + 4
     assert attempt.outcome.errors_logged == 4
     notices = [event.message or "" for event in attempt.events if event.event == "notice"]
     assert len(notices) == 1
@@ -218,7 +223,7 @@ def test_the_failure_of_any_rank_is_the_jobs(runner: Runner) -> None:
 
 def test_a_terminated_job_ends_quickly(runner: Runner) -> None:
     attempt = runner.start(["tiny_ten"])
-    assert _wait_until(lambda: attempt.files.events.exists(), 10)
+    assert _wait_until(attempt.files.events.exists, 10)
     os.killpg(attempt.process.pid, signal.SIGTERM)
     assert attempt.wait(5) == 143
     assert not _group(attempt.process.pid)

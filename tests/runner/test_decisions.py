@@ -1,0 +1,177 @@
+"""Pure decisions of an evaluation: constructor arguments, chunk sizes, limits, options, environment, names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
+from jupyter_lmms_eval.protocol.run import RunSpec
+from jupyter_lmms_eval.runner.chunking import ChunkSizes, next_chunk_size, sizes_for
+from jupyter_lmms_eval.runner.environment import evaluation_environment
+from jupyter_lmms_eval.runner.model_building import Accepted, accepted_by, constructor_arguments
+from jupyter_lmms_eval.runner.options import check, match_tasks, model_args_text, seed_text
+from jupyter_lmms_eval.runner.saving import model_name_of
+from jupyter_lmms_eval.runner.upstream_fixes import samples_of
+
+DEVICES = Accepted(frozenset({"device", "device_map", "batch_size"}))
+PLAIN = Accepted(frozenset({"response"}))
+
+
+def request(**fields: Any) -> EvaluateRequest:
+    return EvaluateRequest(model="m", tasks=["t"], **fields)
+
+
+@pytest.mark.parametrize(
+    ("given_", "accepted", "fields", "kind", "ranks", "expected"),
+    [
+        ({}, DEVICES, {}, "cpu", 1, {"batch_size": 1, "device": "cpu", "device_map": "cpu"}),
+        ({"device_map": "auto"}, DEVICES, {}, "cpu", 1, {"batch_size": 1, "device": "cpu", "device_map": "auto"}),
+        ({"batch_size": 4}, DEVICES, {"batch_size": 2}, "cuda", 1, {"batch_size": 4}),
+        ({}, DEVICES, {"device": "cuda"}, "cuda", 1, {"batch_size": 1, "device": "cuda"}),
+        ({}, DEVICES, {"device": "cuda:3", "batch_size": "8"}, "cuda", 1, {"batch_size": 8, "device": "cuda:0"}),
+        ({}, DEVICES, {"device": "cuda:3"}, "cuda", 2, {"batch_size": 1}),
+        ({}, DEVICES, {}, "cpu", 2, {"batch_size": 1, "device": "cpu", "device_map": "cpu"}),
+        ({"response": "a,b"}, PLAIN, {"device": "cuda"}, "cuda", 1, {"response": "a,b"}),
+        ({"x": None, "y": "0123", "z": [1]}, PLAIN, {"max_batch_size": 3, "batch_size": "auto"}, "cpu", 1,
+         {"x": None, "y": "0123", "z": [1], "max_batch_size": 3, "batch_size": "auto"}),
+        ({}, Accepted(frozenset({"response"}), anything=True), {}, "cpu", 1, {"batch_size": 1}),
+    ],
+)  # fmt: skip
+def test_constructor_arguments(
+    given_: dict[str, Any], accepted: Accepted, fields: dict[str, Any], kind: str, ranks: int, expected: dict[str, Any]
+) -> None:
+    assert constructor_arguments(given_, accepted, request(**fields), kind, ranks) == expected
+
+
+def test_parameters_are_read_through_the_bases() -> None:
+    class Base:
+        def __init__(self, pretrained: str, device: str = "cuda") -> None: ...
+
+    class Chat(Base):
+        def __init__(self, *args: object, fps: int = 1, **kwargs: object) -> None: ...
+
+    class Open(Base):
+        def __init__(self, response: str, *, batch_size: int = 1, **kwargs: object) -> None: ...
+
+    class Root:
+        def __init__(self, a: int, **kwargs: object) -> None: ...
+
+    assert accepted_by(Chat) == Accepted(frozenset({"fps", "pretrained", "device"}))
+    assert accepted_by(Open).names == {"response", "batch_size", "pretrained", "device"}
+    assert accepted_by(Root) == Accepted(frozenset({"a"}), anything=True)
+
+
+@pytest.mark.parametrize(
+    ("previous", "seconds", "batch", "expected"),
+    [(2, 0.0, 1, 8), (2, 0.01, 1, 8), (8, 2.0, 1, 8), (8, 4.0, 1, 4), (8, 100.0, 4, 4), (8, 1.5, 4, 8), (1, 9.0, 1, 1)],
+)
+def test_next_chunk_size(previous: int, seconds: float, batch: int, expected: int) -> None:
+    assert next_chunk_size(previous, seconds, 2.0, batch) == expected
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1e6, allow_nan=False), st.floats(0.1, 100), st.integers(1, 512))
+def test_chunks_are_whole_batches_and_grow_slowly(batches: int, seconds: float, target: float, batch: int) -> None:
+    size = next_chunk_size(batches * batch, seconds, target, batch)
+    assert size % batch == 0
+    assert batch <= size <= 4 * batches * batch
+
+
+def test_chunks_find_their_size() -> None:
+    sizes = ChunkSizes(batch_size=8, target_seconds=2.0)
+    assert sizes.size == 16
+    for _ in range(8):
+        sizes.took(sizes.size, sizes.size * 0.01)
+    assert sizes.size == 200
+
+
+@pytest.mark.parametrize(
+    ("module", "batch", "ranks", "first", "later"),
+    [
+        ("lmms_eval.models.chat.qwen2_5_vl", 1, 1, 2, 8),
+        ("lmms_eval.models.chat.qwen2_5_vl", 4, 2, 64, 64),
+        ("lmms_eval.models.chat.vllm", 1, 1, 64, 256),
+        ("lmms_eval.models.chat.vllm", 48, 1, 96, 384),
+        ("lmms_eval.models.simple.batch_gpt4", 1, 1, 1 << 20, 1 << 20),
+    ],
+)
+def test_models_are_fed_as_they_work(module: str, batch: int, ranks: int, first: int, later: int) -> None:
+    sizes = sizes_for(module, batch, ranks, 2.0)
+    assert sizes.size == first
+    sizes.took(first, 0.001)
+    assert sizes.size == later
+
+
+@pytest.mark.parametrize(
+    ("limit", "total", "expected"),
+    [(None, 10, None), (-1, 10, None), (3, 10, 3), (1, 10, 1), (0.5, 10, 5), (0.1, 12, 2), (0.001, 10, 1)],
+)
+def test_a_limit_means_samples(limit: float | None, total: int, expected: int | None) -> None:
+    assert samples_of(limit, total) == expected
+
+
+def test_tasks_are_matched() -> None:
+    known = ["mme", "mmmu_val", "mmmu_test", "odd[1]"]
+    assert match_tasks(["mmmu_*", "mme"], known) == ["mme", "mmmu_test", "mmmu_val"]
+    assert match_tasks(["odd[1]"], known) == ["odd[1]"]
+    with pytest.raises(ValueError, match=r"Tasks not found: nope, x\*"):
+        match_tasks(["mme", "nope", "x*"], known)
+
+
+@pytest.mark.parametrize(("seed", "text"), [(7, "7"), ("1,2,3,4", "1,2,3,4"), ([0, None, 8, 52], "0,None,8,52")])
+def test_seeds(seed: Any, text: str) -> None:
+    assert seed_text(seed) == text
+
+
+def test_contradictions_are_refused() -> None:
+    check(request(fewshot_as_multiturn=True, apply_chat_template=True, num_fewshot=2))
+    with pytest.raises(ValueError, match="apply_chat_template"):
+        check(request(fewshot_as_multiturn=True))
+    with pytest.raises(ValueError, match="num_fewshot"):
+        check(request(fewshot_as_multiturn=True, apply_chat_template=True))
+
+
+def test_arguments_as_text_hold_no_secret() -> None:
+    assert model_args_text({"a": "b,c", "n": None, "l": [1], "api_key": "x"}) == "a=b,c,n=null,l=[1],api_key=[redacted]"
+    assert model_args_text("a=b") == "a=b"
+    assert model_args_text(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (None, "dummy"),
+        ({}, "dummy"),
+        ("response=7", "dummy"),
+        ("pretrained=a/b,x_path=c", "a/b"),
+        ({"x_path": "c", "model": "m"}, "m"),
+        ({"pretrained": "base", "peft": "adapter"}, "adapter"),
+        ({"path": "..", "engine": "e"}, "e"),
+        ({"pretrained": None}, "dummy"),
+    ],
+)
+def test_results_are_named_after_the_model(arguments: Any, name: str) -> None:
+    assert model_name_of(arguments, "dummy") == name
+
+
+def spec(**fields: Any) -> RunSpec:
+    return RunSpec(job_id="j", attempt=1, job_dir="/j", request=request(), **fields)
+
+
+def test_a_surrounding_run_is_forgotten() -> None:
+    around = {"RANK": "3", "WORLD_SIZE": "8", "TORCHELASTIC_RUN_ID": "x", "SLURM_PROCID": "1", "PATH": "/bin"}
+    environment = evaluation_environment(around, spec(threads=2), 0)
+    assert "RANK" not in environment
+    assert "TORCHELASTIC_RUN_ID" not in environment
+    assert environment["PATH"] == "/bin"
+    assert environment["OMP_NUM_THREADS"] == "2"
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_ranks_know_each_other() -> None:
+    environment = evaluation_environment({"CUDA_VISIBLE_DEVICES": "2,3"}, spec(ranks=2, device_kind="cuda"), 1)
+    assert (environment["RANK"], environment["LOCAL_RANK"], environment["WORLD_SIZE"]) == ("1", "1", "2")
+    assert environment["CUDA_VISIBLE_DEVICES"] == "2,3"
