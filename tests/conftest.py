@@ -130,9 +130,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the demonstration's tasks, for all tests that leave no trace in it."""
     from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 
-    with run_server(
-        tmp_path_factory.mktemp("server"), "--include-path", str(TASKS_DIR), "--cpu-slots", "2"
-    ) as running:
+    with run_server(tmp_path_factory.mktemp("server"), "--include-path", str(TASKS_DIR), "--cpu-slots", "2") as running:
         running.client.list_tasks()
         yield running
 

@@ -15,7 +15,9 @@ from ..engine.errors import (
     EngineError,
     InvalidRequest,
     JobAlreadyFinished,
+    JobNotFinished,
     JobNotFound,
+    KeyReused,
     ResultsNotReady,
 )
 from ..engine.validation import nearest
@@ -26,6 +28,8 @@ STATUS_OF = {
     InvalidRequest: 422,
     JobNotFound: 404,
     JobAlreadyFinished: 400,
+    JobNotFinished: 409,
+    KeyReused: 409,
     ResultsNotReady: 409,
     CatalogUnavailable: 503,
 }

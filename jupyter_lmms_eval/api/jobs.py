@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import StreamingResponse
 
 from ..engine.scheduler import JobScheduler
@@ -34,23 +34,34 @@ FOLLOW_SECONDS = 0.5
     "/evaluate",
     summary="Submit an evaluation",
     responses={
+        409: {"model": ErrorResponse, "description": "The idempotency key belongs to another request"},
         422: {"model": ErrorResponse, "description": "It cannot work; the sentence says why"},
         503: {"model": ErrorResponse, "description": "The tasks and models could not be listed"},
     },
 )
-async def submit_evaluation(scheduler: Scheduler, request: EvaluateRequest) -> JobSubmitResponse:
+async def submit_evaluation(
+    scheduler: Scheduler,
+    request: EvaluateRequest,
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=255, description="Submitting again with the same key answers the first job"),
+    ] = None,
+) -> JobSubmitResponse:
     """Accept an evaluation. When this answers, the job is on disk and will run, whatever happens to the server.
 
     Names of tasks and models, devices and argument strings are checked first. Fields the server does not know are
     ignored and named in `warnings`.
     """
-    info = await scheduler.submit(request)
+    accepted = await scheduler.submit(request, idempotency_key)
+    info = accepted.info
     position = info.position_in_queue or 0
+    queued = f"Job queued successfully. Position in queue: {position}"
     return JobSubmitResponse(
         job_id=info.job_id,
-        status=JobStatus.QUEUED,
+        # A new job is queued, as lmms-eval says it, even if it starts in this moment.
+        status=JobStatus.QUEUED if accepted.new else info.status,
         position_in_queue=position,
-        message=f"Job queued successfully. Position in queue: {position}",
+        message=queued if accepted.new else f"Job was submitted before with this key and is {info.status.value}",
         warnings=info.warnings,
     )
 
@@ -63,8 +74,17 @@ async def list_jobs(
     task: Annotated[str | None, Query(description="Only jobs with this task among theirs")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Jobs per page")] = 50,
     cursor: Annotated[int | None, Query(ge=1, description="`next_cursor` of the page before")] = None,
+    since: Annotated[
+        int | None, Query(ge=0, description="Only, and all, jobs that changed after this `revision`; no other filter")
+    ] = None,
 ) -> JobList:
-    """Return a page of jobs, newest first, those of earlier servers on the same state directory too."""
+    """Return a page of jobs, newest first, those of earlier servers on the same state directory too.
+
+    With `since`, return what changed after an earlier answer's `revision`. An answer with a lower revision comes from
+    a restarted server, which counts anew: list the jobs again.
+    """
+    if since is not None:
+        return await scheduler.changes(since)
     return await scheduler.page(statuses=status or (), model=model, task=task, before=cursor, limit=limit)
 
 
@@ -83,6 +103,20 @@ async def cancel_job(scheduler: Scheduler, job_id: JobId) -> CancelResponse:
     """Cancel a queued or running job. When this answers, its processes are gone."""
     await scheduler.cancel(job_id)
     return CancelResponse(message=f"Job {job_id} cancelled")
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    summary="Try a job again",
+    responses={**_NOT_FOUND, 409: {"model": ErrorResponse, "description": "The job waits or runs"}},
+)
+async def retry_job(
+    scheduler: Scheduler,
+    job_id: JobId,
+    keep_answers: Annotated[bool, Query(description="Whether samples answered before count")] = True,
+) -> JobInfo:
+    """Put a finished job back into the queue, under its id and with its next attempt."""
+    return await scheduler.retry(job_id, keep_answers=keep_answers)
 
 
 @router.get(

@@ -67,10 +67,15 @@ class AsyncEvalClient(AsyncConnection):
         return list((await self._request(calls.DEVICES)).get("devices", []))
 
     async def evaluate(
-        self, model: str, tasks: Sequence[str] | str, **options: Unpack[EvaluateOptions]
+        self,
+        model: str,
+        tasks: Sequence[str] | str,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[EvaluateOptions],
     ) -> dict[str, Any]:
         """See `EvalClient.evaluate`."""
-        return await self._request(calls.evaluate(evaluate_payload(model, tasks, options)))
+        return await self._request(calls.evaluate(evaluate_payload(model, tasks, options), idempotency_key))
 
     async def get_job(self, job_id: str) -> dict[str, Any]:
         """See `EvalClient.get_job`."""
@@ -79,6 +84,14 @@ class AsyncEvalClient(AsyncConnection):
     async def cancel_job(self, job_id: str) -> dict[str, Any]:
         """See `EvalClient.cancel_job`."""
         return await self._request(calls.cancel(job_id))
+
+    async def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
+        """See `EvalClient.retry_job`."""
+        return await self._request(calls.retry(job_id, keep_answers))
+
+    async def changed_jobs(self, since: int) -> dict[str, Any]:
+        """See `EvalClient.changed_jobs`."""
+        return await self._request(calls.changes(since))
 
     async def list_jobs(
         self,

@@ -24,12 +24,15 @@ class Call:
         Query; a list repeats its name.
     json
         Body, if any.
+    headers
+        Headers beyond the usual ones.
     """
 
     method: str
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     json: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def arguments(self) -> dict[str, Any]:
         """Give the keyword arguments of httpx's ``request``."""
@@ -38,6 +41,8 @@ class Call:
             given["params"] = self.params
         if self.json is not None:
             given["json"] = self.json
+        if self.headers:
+            given["headers"] = self.headers
         return given
 
 
@@ -51,9 +56,10 @@ QUEUE = Call("GET", "/queue")
 DEVICES = Call("GET", "/devices")
 
 
-def evaluate(payload: dict[str, Any]) -> Call:
-    """Submit an evaluation."""
-    return Call("POST", "/evaluate", json=payload)
+def evaluate(payload: dict[str, Any], idempotency_key: str | None = None) -> Call:
+    """Submit an evaluation; with a key, once only."""
+    headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    return Call("POST", "/evaluate", json=payload, headers=headers)
 
 
 def job(job_id: str) -> Call:
@@ -64,6 +70,16 @@ def job(job_id: str) -> Call:
 def cancel(job_id: str) -> Call:
     """Cancel a job."""
     return Call("DELETE", _job_path(job_id))
+
+
+def retry(job_id: str, keep_answers: bool) -> Call:
+    """Put a finished job back into the queue."""
+    return Call("POST", f"{_job_path(job_id)}/retry", params={"keep_answers": str(keep_answers).lower()})
+
+
+def changes(since: int) -> Call:
+    """Ask for the jobs that changed after a revision."""
+    return Call("GET", "/jobs", params={"since": since})
 
 
 def jobs(

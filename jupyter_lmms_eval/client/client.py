@@ -80,6 +80,8 @@ class EvalClient(Connection):
         predict_only: bool = False,
         num_gpus: int = 1,
         output_dir: str | None = None,
+        *,
+        idempotency_key: str | None = None,
         **options: Unpack[ExtraOptions],
     ) -> dict[str, Any]:
         """Submit an evaluation.
@@ -100,6 +102,8 @@ class EvalClient(Connection):
             Devices to use at once.
         output_dir
             Folder on the server that receives a copy of the results.
+        idempotency_key
+            Submitting again with the same key and the same request answers the first job instead of a second one.
         **options
             Any other field of `EvaluateRequest`, for example ``name``, ``priority``, ``seed``, ``repeats``.
 
@@ -128,7 +132,7 @@ class EvalClient(Connection):
             "output_dir": output_dir,
             **options,
         }
-        return self._request(calls.evaluate(evaluate_payload(model, tasks, given)))
+        return self._request(calls.evaluate(evaluate_payload(model, tasks, given), idempotency_key))
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """Ask for a job: status, progress, result, error (`JobInfo`)."""
@@ -137,6 +141,29 @@ class EvalClient(Connection):
     def cancel_job(self, job_id: str) -> dict[str, Any]:
         """Cancel a job that waits or runs."""
         return self._request(calls.cancel(job_id))
+
+    def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
+        """Run a finished job again under its id (`JobInfo`).
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        keep_answers
+            Whether samples that were answered before count; otherwise the model is asked again.
+        """
+        return self._request(calls.retry(job_id, keep_answers))
+
+    def changed_jobs(self, since: int) -> dict[str, Any]:
+        """Ask for every job that changed after a revision (`JobList`).
+
+        Parameters
+        ----------
+        since
+            The ``revision`` of the answer before. An answer with a lower one comes from a restarted server, which
+            counts anew: list the jobs again.
+        """
+        return self._request(calls.changes(since))
 
     def list_jobs(
         self,

@@ -11,7 +11,7 @@ from ..protocol.server import ServerRecord
 from .liveness import Liveness, liveness, process_lives
 from .records import read_records, remove_record
 
-URL_VARIABLE = "LMMS_EVAL_SERVER_URL"
+URL_VARIABLE = "LMMS_EVAL_SERVER"
 TOKEN_VARIABLES = ("LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN")
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104  (compared, never bound)
@@ -95,7 +95,7 @@ def running_servers(timeout: float = 2.0) -> list[RunningServer]:
 def find_server(timeout: float = 2.0) -> ServerAddress:
     """Choose the server to talk to.
 
-    The one named by ``LMMS_EVAL_SERVER_URL`` (with ``LMMS_EVAL_TOKEN``) if set; else the newest that answers;
+    The one named by ``LMMS_EVAL_SERVER`` (with ``LMMS_EVAL_TOKEN``) if set; else the newest that answers;
     else the newest that is busy.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import tempfile
 from pathlib import Path
@@ -122,9 +123,11 @@ def read_records() -> list[ServerRecord]:
     Returns
     -------
     list of ServerRecord
-        Newest process first. Unreadable files are left out and left alone.
+        Newest process first. Unreadable files are left out and left alone, and so are those of other machines that
+        share the home directory: their process numbers mean nothing here.
     """
-    records = [record for path in runtime_dir().glob(f"{_PREFIX}*.json") if (record := read_record(path))]
+    found = [record for path in runtime_dir().glob(f"{_PREFIX}*.json") if (record := read_record(path))]
+    records = [record for record in found if record.hostname in ("", socket.gethostname())]
     return sorted(records, key=lambda record: record.create_time, reverse=True)
 
 

@@ -36,6 +36,14 @@ class JobAlreadyFinished(EngineError):
     """The job can no longer be changed."""
 
 
+class JobNotFinished(EngineError):
+    """The job still waits or runs."""
+
+
+class KeyReused(EngineError):
+    """An idempotency key came again with another request."""
+
+
 class ResultsNotReady(EngineError):
     """The job has no results (yet)."""
 

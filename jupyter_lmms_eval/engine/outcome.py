@@ -42,7 +42,10 @@ def finished_job(run: Run) -> dict[str, Any]:
         }
     failure = failure.model_copy(update={"log_path": str(files.log)})
     text = f"{failure.type}: {failure.message}" if failure.type else failure.message
-    error = " ".join(part for part in (text, failure.advice, f"Log: {files.log}") if part)
+    sentences = [text, failure.advice, f"Log: {files.log}"]
+    error = " ".join(
+        part if part.endswith((".", "!", "?")) or part is sentences[-1] else f"{part}." for part in sentences if part
+    )
     return {**changes, "status": JobStatus.FAILED, "error": error, "failure": failure}
 
 

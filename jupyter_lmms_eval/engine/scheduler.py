@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import hashlib
+import json
 import logging
 import os
 import uuid
@@ -20,7 +22,7 @@ from ..protocol.server import Device
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
-from .errors import InvalidRequest, JobAlreadyFinished, JobNotFound, ResultsNotReady
+from .errors import InvalidRequest, JobAlreadyFinished, JobNotFinished, JobNotFound, KeyReused, ResultsNotReady
 from .logs import read_log
 from .outcome import finished_job, job_results
 from .paths import with_absolute_paths
@@ -28,7 +30,7 @@ from .placement import Placement, WaitingJob, place
 from .process import end_leftover
 from .run import Run
 from .state_dir import StateDir
-from .store import JobStore
+from .store import JobStore, Submission
 from .validation import examine
 
 logger = logging.getLogger(__name__)
@@ -67,11 +69,28 @@ class _Job:
     info: JobInfo
     seq: int
     run: Run | None = None
+    wait_reason: str | None = None
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def queue_key(self) -> tuple[int, int]:
         return (-self.info.request.priority, self.seq)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An evaluation that was accepted.
+
+    Attributes
+    ----------
+    info
+        The job.
+    new
+        Whether it was made now; otherwise its idempotency key found it.
+    """
+
+    info: JobInfo
+    new: bool
 
 
 class JobScheduler:
@@ -121,6 +140,7 @@ class JobScheduler:
         except BaseException:
             self._state_dir.close()
             raise
+        self._changed()  # what was restored is placed at once
         self._placing = asyncio.create_task(self._place_forever())
         self._first_catalog = asyncio.create_task(self._warm_catalog())
 
@@ -157,16 +177,28 @@ class JobScheduler:
 
     # ------------------------------------------------------------------------------------------- clients
 
-    async def submit(self, request: EvaluateRequest) -> JobInfo:
+    async def submit(self, request: EvaluateRequest, key: str | None = None) -> Accepted:
         """Accept an evaluation: it is on disk when this returns.
+
+        Parameters
+        ----------
+        request
+            The evaluation.
+        key
+            Idempotency key: a second submission with the same one answers the first job.
 
         Raises
         ------
+        KeyReused
+            If the key came before with another request.
         InvalidRequest
             If it cannot work.
         CatalogUnavailable
             If the tasks and models could not be listed.
         """
+        submission = Submission(key, _digest(request)) if key is not None else None
+        if submission and (known := await self._submitted_before(submission)):
+            return Accepted(known, new=False)
         catalog = await self.catalog.get()
         findings = examine(request, catalog, self._devices.ids, self._include_paths)
         if findings.errors:
@@ -183,11 +215,55 @@ class JobScheduler:
             job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
         )
         await asyncio.to_thread(self._job_dir(info).mkdir, mode=0o700, parents=True)
-        seq = await self._stored(self._store.add, info)
-        job = _Job(info, seq)
+        seq = await self._stored(self._store.add, info, submission)
+        if seq is None and submission:  # another client was faster with the same key
+            await asyncio.to_thread(self._job_dir(info).rmdir)
+            known = await self._submitted_before(submission)
+            assert known is not None  # noqa: S101  (that is why nothing was added)
+            return Accepted(known, new=False)
+        job = _Job(info, int(seq or 0))
         self._jobs[job_id] = job
-        bisect.insort(self._queue, (job.queue_key, job_id))
-        self._changed()
+        self._enqueue(job)
+        return Accepted(self._now(job), new=True)
+
+    async def _submitted_before(self, submission: Submission) -> JobInfo | None:
+        found = await self._stored(self._store.submitted, submission.key)
+        if found is None:
+            return None
+        job_id, digest = found
+        if digest != submission.digest:
+            raise KeyReused(f"This idempotency key belongs to job {job_id}, whose request is another; use a new key")
+        return await self.get(job_id)
+
+    async def retry(self, job_id: str, *, keep_answers: bool = True) -> JobInfo:
+        """Put a finished job back into the queue, under its id and with its next attempt.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        keep_answers
+            Whether samples that were answered before count; otherwise the model is asked again.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        JobNotFinished
+            If it waits or runs.
+        """
+        info = await self.get(job_id)
+        if not info.status.finished:
+            raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
+        if not keep_answers:
+            await asyncio.to_thread(RunFiles(self._job_dir(info)).journal.unlink, missing_ok=True)
+        job = _Job(info, await self._stored(self._store.place_of, job_id))
+        self._jobs[job_id] = job
+        if job_id in self._finished:
+            self._finished.remove(job_id)
+        cleared = dict.fromkeys(("started_at", "completed_at", "result", "error", "failure", "metrics", "progress"))
+        await self._update(job, **cleared, status=JobStatus.QUEUED, devices=[])
+        self._enqueue(job)
         return self._now(job)
 
     async def get(self, job_id: str) -> JobInfo:
@@ -215,11 +291,22 @@ class JobScheduler:
         limit: int = 50,
     ) -> JobList:
         """Return a page of jobs, newest first; see `JobStore.page`."""
+        revision = self._revision  # what changes while the page is read is told again
         found = await self._stored(
             lambda: self._store.page(statuses=statuses, model=model, task=task, before=before, limit=limit)
         )
         jobs = [self._now(job) if (job := self._jobs.get(row.info.job_id)) else row.info for row in found]
-        return JobList(jobs=jobs, next_cursor=str(found[-1].seq) if len(found) == limit else None)
+        cursor = str(found[-1].seq) if len(found) == limit else None
+        return JobList(jobs=jobs, next_cursor=cursor, revision=revision)
+
+    async def changes(self, since: int) -> JobList:
+        """Return every job that changed after a revision, and the revision it has now."""
+        self._decision()  # may change why jobs wait
+        revision = self._revision
+        changed = {info.job_id: info for info in await self._stored(self._store.changed, since)}
+        # What is in memory is newer than what is stored.
+        changed |= {name: self._now(job) for name, job in self._jobs.items() if job.info.revision > since}
+        return JobList(jobs=list(changed.values()), revision=revision)
 
     async def queue(self) -> QueueStatusResponse:
         """Return what waits and what runs."""
@@ -316,6 +403,10 @@ class JobScheduler:
                 for info in [self._jobs[job_id].info]
             ]
             self._placement = place(waiting, self._devices.ids, self._held)
+            for job_id, reason in self._placement.waits.items():
+                if (job := self._jobs[job_id]).wait_reason != reason:
+                    job.wait_reason = reason
+                    job.info = job.info.model_copy(update={"revision": self._next_revision()})
         return self._placement
 
     def _start(self, job: _Job, granted: tuple[str, ...]) -> None:
@@ -400,6 +491,10 @@ class JobScheduler:
         reason = self._decision().waits.get(job.info.job_id, "starts now")
         return job.info.model_copy(update={"position_in_queue": place_in_queue, "wait_reason": reason})
 
+    def _enqueue(self, job: _Job) -> None:
+        bisect.insort(self._queue, (job.queue_key, job.info.job_id))
+        self._changed()
+
     def _unqueue(self, job: _Job) -> None:
         index = bisect.bisect_left(self._queue, (job.queue_key, job.info.job_id))
         if index < len(self._queue) and self._queue[index][1] == job.info.job_id:
@@ -420,6 +515,11 @@ class JobScheduler:
 
     async def _stored(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._store_thread, call, *arguments)
+
+
+def _digest(request: EvaluateRequest) -> str:
+    """Digest what was asked for, whatever the order of its fields."""
+    return hashlib.sha256(json.dumps(request.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def _threads(devices: int) -> int:

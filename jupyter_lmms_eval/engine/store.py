@@ -23,10 +23,13 @@ CREATE TABLE job (
     status    TEXT NOT NULL,
     model     TEXT NOT NULL,
     revision  INTEGER NOT NULL,
-    info      TEXT NOT NULL
+    info      TEXT NOT NULL,
+    submission_key     TEXT UNIQUE,
+    submission_digest  TEXT
 );
 CREATE INDEX job_by_status ON job (status, seq);
 CREATE INDEX job_by_model ON job (model, seq);
+CREATE INDEX job_by_revision ON job (revision);
 CREATE TABLE job_task (
     task  TEXT NOT NULL,
     seq   INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
@@ -44,6 +47,22 @@ class StoredJob:
 
     seq: int
     info: JobInfo
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What makes two submissions the same one.
+
+    Parameters
+    ----------
+    key
+        The client's name for it.
+    digest
+        Digest of the request.
+    """
+
+    key: str
+    digest: str
 
 
 class JobStore:
@@ -79,13 +98,30 @@ class JobStore:
         """Close the database."""
         self._db.close()
 
-    def add(self, info: JobInfo) -> int:
-        """Store a new job durably and return its place in the order of arrival."""
+    def add(self, info: JobInfo, submission: Submission | None = None) -> int | None:
+        """Store a new job durably.
+
+        Parameters
+        ----------
+        info
+            The job.
+        submission
+            Its idempotency key, if it has one.
+
+        Returns
+        -------
+        int or None
+            Its place in the order of arrival; None, and nothing is stored, if the key was used before.
+        """
+        key, digest = (submission.key, submission.digest) if submission else (None, None)
         with self._transaction():
             cursor = self._db.execute(
-                "INSERT INTO job (job_id, status, model, revision, info) VALUES (?, ?, ?, ?, ?)",
-                (info.job_id, info.status.value, info.request.model, info.revision, _dump(info)),
+                "INSERT INTO job (job_id, status, model, revision, info, submission_key, submission_digest) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (submission_key) DO NOTHING",
+                (info.job_id, info.status.value, info.request.model, info.revision, _dump(info), key, digest),
             )
+            if cursor.rowcount == 0:
+                return None
             seq = int(cursor.lastrowid or 0)
             self._db.executemany(
                 "INSERT OR IGNORE INTO job_task (task, seq) VALUES (?, ?)",
@@ -105,6 +141,23 @@ class JobStore:
         """Return a job, or None if there is none with this id."""
         row = self._db.execute("SELECT info FROM job WHERE job_id = ?", (job_id,)).fetchone()
         return _load(row[0]) if row else None
+
+    def place_of(self, job_id: str) -> int:
+        """Return the place of a known job in the order of arrival."""
+        (seq,) = self._db.execute("SELECT seq FROM job WHERE job_id = ?", (job_id,)).fetchone()
+        return int(seq)
+
+    def submitted(self, key: str) -> tuple[str, str] | None:
+        """Return the job id and the digest that an idempotency key stands for, or None if it was never used."""
+        found: tuple[str, str] | None = self._db.execute(
+            "SELECT job_id, submission_digest FROM job WHERE submission_key = ?", (key,)
+        ).fetchone()
+        return found
+
+    def changed(self, since: int) -> list[JobInfo]:
+        """Return the jobs whose stored state is newer than a revision."""
+        rows = self._db.execute("SELECT info FROM job WHERE revision > ? ORDER BY revision", (since,)).fetchall()
+        return [_load(info) for (info,) in rows]
 
     def unfinished(self) -> list[StoredJob]:
         """Return the queued and running jobs in order of arrival."""

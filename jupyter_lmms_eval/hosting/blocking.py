@@ -10,18 +10,14 @@ import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 
-import uvicorn
 from fastapi import FastAPI
 
 from ..api.app import create_app
 from ..api.server_args import ServerArgs
-from ..discovery.records import remove_record, write_record
 from ..engine.catalog import require_evaluation_packages
 from .binding import bind
-from .record import server_record, server_url
-
-# Requests that still run when the server stops have so long; then running evaluations are ended.
-DRAIN_SECONDS = 2
+from .record import server_url
+from .thread_serving import AnnouncedServer, serve
 
 
 def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = None) -> None:
@@ -50,39 +46,12 @@ def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = No
     try:
         app = create_app(args)
         with _quiet_termination():
-            _run(_serve(app, listening))
+            _run(serve(AnnouncedServer(app, _announce), listening))
     except KeyboardInterrupt:
         pass  # asked to stop, and stopped
     finally:
         for listener in listening:
             listener.close()
-
-
-class _Server(uvicorn.Server):
-    """Tells the world about itself once it answers."""
-
-    def __init__(self, app: FastAPI) -> None:
-        # The lifespan is entered by `_serve`: uvicorn turns an exception in it into sys.exit().
-        super().__init__(
-            uvicorn.Config(
-                app, lifespan="off", log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
-            )
-        )
-        self._app = app
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, then be found."""
-        await super().startup(sockets)
-        write_record(server_record(self._app))
-        _announce(self._app)
-
-
-async def _serve(app: FastAPI, sockets: list[socket.socket]) -> None:
-    async with app.router.lifespan_context(app):
-        try:
-            await _Server(app).serve(sockets=sockets)
-        finally:
-            remove_record(app.state.server_id)
 
 
 def _run(serving: Coroutine[object, object, None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 
 import psutil
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ def server_record(app: FastAPI) -> ServerRecord:
         id=app.state.server_id,
         pid=os.getpid(),
         create_time=psutil.Process().create_time(),
+        hostname=socket.gethostname(),
         host=args.host,
         port=args.port,
         url=server_url(args.host, args.port),

@@ -30,7 +30,7 @@ class JobStatus(str, Enum):
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")  # noqa: TRY004  (pydantic reports ValueError)
+        raise ValueError("must be a number, not true or false")  # pydantic reports ValueError only
     return value
 
 
@@ -242,10 +242,11 @@ class JobSubmitResponse(BaseModel):
 
 
 class JobList(BaseModel):
-    """A page of jobs, newest first."""
+    """A page of jobs, newest first, or all that changed."""
 
     jobs: list[JobInfo]
     next_cursor: str | None = Field(default=None, description="Give it back as `cursor` for the next page")
+    revision: int = Field(default=0, description="Give it back as `since` to hear of what changed afterwards")
 
 
 class QueueStatusResponse(BaseModel):

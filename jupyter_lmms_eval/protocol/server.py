@@ -94,6 +94,7 @@ class ServerRecord(BaseModel):
     id: str
     pid: int
     create_time: float = Field(description="When the process started, seconds since the epoch (psutil)")
+    hostname: str = Field(default="", description="The machine; a home directory may be shared among several")
     host: str
     port: int
     url: str

@@ -45,7 +45,8 @@ _RULES: tuple[_Rule, ...] = (
         FailureCause.MISSING_DATA,
         "RepositoryNotFoundError RevisionNotFoundError EntryNotFoundError DatasetNotFoundError DataFilesNotFoundError "
         "EmptyDatasetError",
-        r"couldn't find|doesn't exist on the hub|couldn't reach .* on the hub|is not a local folder and is not a valid"
+        r"couldn't find|repo id must be in the form"
+        r"|doesn't exist on the hub|couldn't reach .* on the hub|is not a local folder and is not a valid"
         r"|couldn't connect to '?https://huggingface\.co|unable to load weights|no such file or directory.*"
         r"(?:safetensors|config\.json)",
         "Check the path or the repository's name, and that this machine can reach it.",

@@ -11,6 +11,7 @@ from .events import Phases
 from .journal import digest, weights_fingerprint
 from .llava_context import count_context_with_pictures
 from .model_building import ModelFactory
+from .optional_packages import OptionalPackages
 from .upstream_fixes import device_for_ranks
 
 
@@ -41,10 +42,12 @@ class Instruments:
         from lmms_eval import evaluator, models
 
         get_model = models.get_model
+        packages = OptionalPackages()
+        packages.install()
 
         def factory(name: str, force_simple: bool = False) -> ModelFactory:
             self._phases.enter("loading model")
-            return ModelFactory(get_model(name, force_simple), self._spec, self._built)
+            return ModelFactory(get_model(name, force_simple), self._spec, packages, self._built)
 
         converse = evaluator._run_generate_until_agentic  # noqa: SLF001
 

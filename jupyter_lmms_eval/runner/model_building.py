@@ -9,6 +9,7 @@ from typing import Any
 
 from ..protocol.jobs import EvaluateRequest
 from ..protocol.run import RunSpec
+from .optional_packages import OptionalPackages
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,22 @@ class ModelFactory:
         The real class.
     spec
         What is to be run.
+    packages
+        What the models missed when they were imported.
     built
         Called with the model and its ``model_args``.
     """
 
-    def __init__(self, model_class: type, spec: RunSpec, built: Callable[[Any, dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        model_class: type,
+        spec: RunSpec,
+        packages: OptionalPackages,
+        built: Callable[[Any, dict[str, Any]], None],
+    ) -> None:
         self._class = model_class
         self._spec = spec
+        self._packages = packages
         self._built = built
 
     def create_from_arg_string(self, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
@@ -110,6 +120,9 @@ class ModelFactory:
         arguments = constructor_arguments(
             given, accepted_by(self._class), request, self._spec.device_kind, self._spec.ranks
         )
-        model = self._class(**arguments)
+        try:
+            model = self._class(**arguments)
+        except TypeError as error:
+            raise self._packages.explain(error, self._class) from error
         self._built(model, given)
         return model

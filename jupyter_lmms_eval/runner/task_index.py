@@ -88,18 +88,19 @@ def _index_folder(folder: str, files: _Definitions) -> dict[str, Entry]:
         folders[:] = [name for name in folders if name not in _IGNORED_FOLDERS]
         for name in names:
             if name.endswith(".yaml"):
-                _add(index, files.read(os.path.join(root, name)))  # noqa: PTH118
+                path = os.path.join(root, name)  # noqa: PTH118
+                _add(index, files.read(path), path)
     return index
 
 
-def _add(index: dict[str, Entry], config: dict[str, Any]) -> None:
+def _add(index: dict[str, Entry], config: dict[str, Any], path: str) -> None:
     task = config.get("task")
     if "class" in config:
         index[config["task"]] = {"type": "python_task"}
     elif isinstance(task, list):
         index[config["group"]] = {"type": "group", "tasks": [name for name in map(_name_of, task) if name]}
     elif isinstance(task, str):
-        index[task] = {"type": "task", **_facts(config)}
+        index[task] = {"type": "task", "yaml_path": path, **_facts(config)}
         for attribute in ("tag", "group"):
             tags = config.get(attribute, [])
             for tag in [tags] if isinstance(tags, str) else tags or []:

@@ -11,7 +11,7 @@ from tests.client.speaking_server import SpeakingServer
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    for name in ("LMMS_EVAL_SERVER_URL", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
+    for name in ("LMMS_EVAL_SERVER", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -19,6 +19,6 @@ def _nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SpeakingServer]:
     """A server that the environment names."""
     with SpeakingServer() as running:
-        monkeypatch.setenv("LMMS_EVAL_SERVER_URL", running.url)
+        monkeypatch.setenv("LMMS_EVAL_SERVER", running.url)
         monkeypatch.setenv("LMMS_EVAL_TOKEN", running.token or "")
         yield running

@@ -12,7 +12,7 @@ from tests.client.speaking_server import SpeakingServer
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    for name in ("LMMS_EVAL_SERVER_URL", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
+    for name in ("LMMS_EVAL_SERVER", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -336,7 +336,7 @@ def test_the_token_comes_from_the_record_the_url_or_the_environment(
     assert not EvalClient(server.url).is_healthy()
     write_record(record_of(server))
     assert EvalClient(f"localhost:{server.port}").is_healthy()
-    monkeypatch.setenv("LMMS_EVAL_SERVER_URL", f"http://any:{TOKEN}@127.0.0.1:{server.port}")
+    monkeypatch.setenv("LMMS_EVAL_SERVER", f"http://any:{TOKEN}@127.0.0.1:{server.port}")
     assert EvalClient().is_healthy()
 
 

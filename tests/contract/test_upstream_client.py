@@ -65,7 +65,7 @@ def test_submit_poll_wait_and_open_the_result(upstream: Any) -> None:
 
 def test_a_failed_job_raises_with_its_reason(upstream: Any) -> None:
     submitted = upstream.evaluate(**{**SMALL, "model": "llava_hf", "model_args": {"pretrained": "/no/such/checkpoint"}})
-    with pytest.raises(RuntimeError, match="Job failed: .*no/such/checkpoint"):
+    with pytest.raises(RuntimeError, match=r"Job failed: .*no/such/checkpoint"):
         upstream.wait_for_job(submitted["job_id"], poll_interval=0.2, timeout=120, verbose=False)
 
 

@@ -14,7 +14,7 @@ from jupyter_lmms_eval.protocol.server import ServerRecord
 @pytest.fixture(autouse=True)
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter" / "runtime"))
-    for name in ("LMMS_EVAL_SERVER_URL", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
+    for name in ("LMMS_EVAL_SERVER", "LMMS_EVAL_TOKEN", "LMMS_EVAL_SERVER_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "jupyter" / "runtime"
 

@@ -197,12 +197,12 @@ def test_no_server_is_a_sentence_that_says_how_to_start_one() -> None:
         find_server()
     assert str(caught.value) == (
         "No evaluation server is running: start one with `%lmms_eval_server start` in a notebook or "
-        "`jupyter lmms-eval serve` in a terminal, or name one with LMMS_EVAL_SERVER_URL."
+        "`jupyter lmms-eval serve` in a terminal, or name one with LMMS_EVAL_SERVER."
     )
 
 
 def test_the_environment_names_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LMMS_EVAL_SERVER_URL", "http://gpu-box:8800")
+    monkeypatch.setenv("LMMS_EVAL_SERVER", "http://gpu-box:8800")
     assert (find_server().url, find_server().token) == ("http://gpu-box:8800", None)
     monkeypatch.setenv("LMMS_EVAL_SERVER_TOKEN", "second")
     assert find_server().token == "second"

@@ -49,8 +49,10 @@ def test_names_of_the_catalog_pass() -> None:
         ({"model": "qwen2_5vl"}, "Unknown model 'qwen2_5vl'; did you mean 'qwen2_5_vl'?"),
         (
             {"model": "Qwen/Qwen2.5-VL"},
-            "Unknown model 'Qwen/Qwen2.5-VL'; give its type here, for example 'qwen2_5_vl', "
-            "and the checkpoint as model_args pretrained=...",
+            (
+                "Unknown model 'Qwen/Qwen2.5-VL'; give its type here, for example 'qwen2_5_vl', "
+                "and the checkpoint as model_args pretrained=..."
+            ),
         ),
         ({"tasks": ["MMMU-val"]}, "Unknown task 'MMMU-val'; did you mean 'mmmu_val' or 'mmmu'?"),
         ({"tasks": ["zzz"]}, "Unknown task 'zzz'; GET /tasks lists the names"),
