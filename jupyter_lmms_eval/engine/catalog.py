@@ -10,8 +10,10 @@ import asyncio
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .environment import evaluation_environment
 from .errors import CatalogUnavailable, EvaluationPackagesMissing
 
+# How old the last look for changed task files may be.
+CHECK_SECONDS = 5.0
 INSTALL_HINT = 'lmms-eval is not installed beside this server; run: pip install "jupyter_lmms_eval[eval]"'
 
 
@@ -77,17 +81,28 @@ class CatalogCache:
         self._folder = folder
         self._include_paths = list(include_paths)
         self._known: tuple[str, Catalog] | None = None
+        self._checked = -math.inf
         self._build: asyncio.Task[Catalog] | None = None
 
-    async def get(self) -> Catalog:
+    async def get(self, *, fresh: bool = False) -> Catalog:
         """Return the catalog, built first if something it depends on changed.
+
+        Parameters
+        ----------
+        fresh
+            Look for changes now. Otherwise the last look may be `CHECK_SECONDS` old: it goes through thousands of
+            files, too much for every submission.
 
         Raises
         ------
         CatalogUnavailable
             If the helper failed; the text ends with its last words.
         """
+        if self._known and not fresh and time.monotonic() - self._checked < CHECK_SECONDS:
+            return self._known[1]
+        checked = time.monotonic()
         key = await asyncio.to_thread(_fingerprint, self._include_paths)
+        self._checked = checked
         if self._known and self._known[0] == key:
             return self._known[1]
         if self._build is None or self._build.done():

@@ -31,7 +31,7 @@ from .process import end_leftover
 from .run import Run
 from .state_dir import StateDir
 from .store import JobStore, Submission
-from .validation import examine
+from .validation import Findings, examine
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -199,8 +199,9 @@ class JobScheduler:
         submission = Submission(key, _digest(request)) if key is not None else None
         if submission and (known := await self._submitted_before(submission)):
             return Accepted(known, new=False)
-        catalog = await self.catalog.get()
-        findings = examine(request, catalog, self._devices.ids, self._include_paths)
+        findings = await self._examine(request, fresh=False)
+        if findings.errors:  # the task may be seconds old
+            findings = await self._examine(request, fresh=True)
         if findings.errors:
             raise InvalidRequest(findings.errors)
         request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
@@ -225,6 +226,10 @@ class JobScheduler:
         self._jobs[job_id] = job
         self._enqueue(job)
         return Accepted(self._now(job), new=True)
+
+    async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
+        catalog = await self.catalog.get(fresh=fresh)
+        return examine(request, catalog, self._devices.ids, self._include_paths)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
         found = await self._stored(self._store.submitted, submission.key)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
 
 from ..discovery.records import remove_record, write_record
 from ..protocol.server import ServerRecord
@@ -39,17 +40,16 @@ class AnnouncedServer(uvicorn.Server):
         *,
         own_logging: bool = True,
     ) -> None:
-        logging = {} if own_logging else {"log_config": None}
         super().__init__(
             uvicorn.Config(
                 app,
                 # The lifespan is entered by `serve`: uvicorn turns an exception in it into sys.exit().
                 lifespan="off",
+                log_config=LOGGING_CONFIG if own_logging else None,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
-                **logging,
             )
         )
         self.app = app

@@ -219,3 +219,19 @@ def test_health_answers_while_the_catalog_is_built(start_server: Start) -> None:
             answered += 1
         assert len(tasks.result()) > 1000
     assert answered > 5
+
+
+def test_a_task_written_a_moment_ago_is_known(start_server: Start, slow_tasks: Path) -> None:
+    server = start_server("--include-path", str(slow_tasks))
+    assert "new_digits" not in server.client.list_tasks()
+    (slow_tasks / "new.yaml").write_text((slow_tasks / "slow.yaml").read_text().replace("slow_digits", "new_digits"))
+    job_id = server.client.evaluate(**{**SMALL, "tasks": ["new_digits"]})["job_id"]
+    server.client.cancel_job(job_id)
+    assert "new_digits" in server.client.list_tasks()
+
+
+def test_a_task_file_in_an_allowed_folder_may_be_named_by_its_path(start_server: Start, slow_tasks: Path) -> None:
+    server = start_server("--include-path", str(slow_tasks))
+    job_id = server.client.evaluate(**{**SMALL, "tasks": [str(slow_tasks / "slow.yaml")]})["job_id"]
+    assert server.client.get_job(job_id)["request"]["tasks"] == ["slow_digits"]
+    server.client.cancel_job(job_id)
