@@ -86,6 +86,7 @@ def _evaluate(client: EvalClient, record: ServerRecord, limit: int | None) -> in
             time.sleep(REFRESH_SECONDS)
             jobs = [client.get_job(job_id) for job_id in submitted]
             live.update(live_table(jobs), refresh=True)
+    console.print()
     console.print(results_table(jobs))
     for job in jobs:
         if job["status"] != "completed":
@@ -99,6 +100,7 @@ def _server(state_dir: Path) -> Iterator[ServerRecord]:
     """Run a server as its own process, as a user would, and end it."""
     from ..demo.catalog import TASKS_DIR
 
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = (state_dir / "server.log").open("ab")
     command = [sys.executable, "-m", "jupyter_lmms_eval.launch_server", "--port", "0", "--state-dir", str(state_dir)]
     command += ["--include-path", str(TASKS_DIR), "--cpu-slots", str(min(2, os.cpu_count() or 1))]

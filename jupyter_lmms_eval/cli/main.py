@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "logs": "Print the log of a job, or follow it",
     "results": "Print the scores of completed jobs",
     "cancel": "Cancel jobs that wait or run",
+    "retry": "Run finished jobs again",
     "devices": "List the devices of the server's machine",
     "demo": "Evaluate tiny models on handwritten digits, without any download",
 }

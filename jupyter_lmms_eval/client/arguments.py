@@ -157,6 +157,8 @@ def evaluation_request(namespace: argparse.Namespace) -> tuple[dict[str, Any], l
     given = {name: getattr(namespace, name, None) for name in EvaluateRequest.model_fields}
     # An empty text is lmms-eval's default for most options: nothing.
     request = {name: value for name, value in given.items() if value is not None and value != ""}
+    if request.get("limit") == -1:  # lmms-eval's word for all
+        del request["limit"]
     if isinstance(request.get("limit"), float) and request["limit"].is_integer():
         request["limit"] = int(request["limit"])
     for name in _PATHS:

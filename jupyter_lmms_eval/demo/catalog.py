@@ -49,7 +49,7 @@ class DemoModel:
 
 MODELS: Mapping[str, DemoModel] = {
     "tiny_llava": DemoModel(
-        title="Tiny LLaVA (1 million parameters)",
+        title="Tiny LLaVA",
         model="llava_hf",
         # Without a device_map the class passes an empty one on, which transformers refuses.
         model_args={
@@ -62,7 +62,7 @@ MODELS: Mapping[str, DemoModel] = {
         force_simple=True,
     ),
     "tiny_qwen2_5_vl": DemoModel(
-        title="Tiny Qwen2.5-VL (1 million parameters)",
+        title="Tiny Qwen2.5-VL",
         model="qwen2_5_vl",
         # The class overrides the checkpoint's own picture size: one to four image tokens, as in training.
         model_args={

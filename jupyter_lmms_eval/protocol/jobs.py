@@ -75,7 +75,7 @@ class EvaluateRequest(BaseModel):
     )
     limit: Number | None = Field(
         default=None,
-        description="First N samples of each task, or a fraction of it between 0 and 1; -1 or nothing: all",
+        description="First N samples of each task, or a fraction of it between 0 and 1; nothing: all",
     )
     offset: Integer = Field(default=0, ge=0, description="Index of the first sample of each task")
     gen_kwargs: str | dict[str, Any] | None = Field(
@@ -123,7 +123,7 @@ class EvaluateRequest(BaseModel):
     @field_validator("limit")
     @classmethod
     def _limit_usable(cls, limit: float | None) -> float | None:
-        if limit is None or limit == -1:
+        if limit is None:
             return None
         if not math.isfinite(limit) or limit <= 0:
             raise ValueError(

@@ -80,7 +80,6 @@ def test_how_lmms_eval_was_started_is_dropped(line: str, flags: str) -> None:
     ("flags", "field", "value"),
     [
         ("--limit 0.5", "limit", 0.5),
-        ("--limit -1", "limit", -1),
         ("--limit 100", "limit", 100),
         ("-b auto", "batch_size", "auto"),
         ("-x", "predict_only", True),
@@ -102,6 +101,11 @@ def test_flags(flags: str, field: str, value: object) -> None:
     request, notes = parse(f"--model dummy --tasks mme {flags}")
     assert request[field] == value
     assert notes == []
+
+
+def test_minus_one_is_all_as_on_the_command_line() -> None:
+    request, _ = parse("--model dummy --tasks mme --limit -1")
+    assert "limit" not in request
 
 
 def test_paths_are_those_of_the_person_not_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
