@@ -10,7 +10,7 @@ LOCK := requirements.lock
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types rooms format lock bench clean
+.PHONY: help browser demo test lint types rooms format lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -18,7 +18,7 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev ## Run the tests
+test: $(VENV)/.dev browser ## Run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/.dev ## Check style
@@ -48,6 +48,14 @@ clean: ## Remove the environment and caches
 $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# Where no browser can be had, the tests that need one are skipped and say so.
+browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+			&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| $(BIN)/playwright install chromium >/dev/null 2>&1 \
+		|| echo "No browser could be installed; tests that need one are skipped"
 
 $(VENV)/.demo: $(UV) pyproject.toml $(LOCK)
 	@echo "Installing the package with lmms-eval and torch (several GB, once) ..."

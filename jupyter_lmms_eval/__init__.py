@@ -16,15 +16,30 @@ if TYPE_CHECKING:
     from .client.async_client import AsyncEvalClient
     from .client.client import EvalClient
     from .hosting.blocking import launch_server
+    from .notebook.extension import load_ipython_extension, unload_ipython_extension
+    from .widget import JobTable
 
-__all__ = ["AsyncEvalClient", "EvalClient", "ServerArgs", "__version__", "create_app", "launch_server"]
+__all__ = [
+    "AsyncEvalClient",
+    "EvalClient",
+    "JobTable",
+    "ServerArgs",
+    "__version__",
+    "create_app",
+    "launch_server",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
 
 _HOME = {
     "AsyncEvalClient": ".client.async_client",
     "EvalClient": ".client.client",
+    "JobTable": ".widget",
     "ServerArgs": ".api.server_args",
     "create_app": ".api.app",
     "launch_server": ".hosting.blocking",
+    "load_ipython_extension": ".notebook.extension",
+    "unload_ipython_extension": ".notebook.extension",
 }
 
 

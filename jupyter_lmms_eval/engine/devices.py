@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +62,24 @@ class Devices:
     def _gpu(self, index: int) -> Device:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        try:
-            busy: float | None = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-        except nvml.NVMLError:  # not offered by every GPU, nor by slices of one
-            busy = None
+        # Slices of a GPU, and GPUs that share the machine's memory, do not tell everything.
+        memory = self._told(nvml.nvmlDeviceGetMemoryInfo, handle)
+        busy = self._told(nvml.nvmlDeviceGetUtilizationRates, handle)
         return Device(
             id=f"cuda:{index}",
             kind="cuda",
             name=str(nvml.nvmlDeviceGetName(handle)),
-            memory_total=int(memory.total),
-            memory_used=int(memory.used),
-            utilization=busy,
+            memory_total=int(memory.total) if memory else None,
+            memory_used=int(memory.used) if memory else None,
+            utilization=busy.gpu / 100 if busy else None,
         )
+
+    def _told(self, question: Callable[[Any], Any], handle: Any) -> Any:
+        """Ask NVML; None for what a GPU does not tell."""
+        try:
+            return question(handle)
+        except self._nvml.NVMLError:
+            return None
 
     def _cpu(self) -> list[Device]:
         memory = psutil.virtual_memory()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..protocol.jobs import EvaluateRequest
 from ..protocol.server import FieldError
-from .arguments import problem_with_arguments, problem_with_reasoning_tags, problem_with_seed
+from .arguments import problem_with_arguments, problem_with_reasoning_tags, problem_with_seed, split_arguments
 from .catalog import Catalog
 from .placement import eligible_devices
 
@@ -144,8 +144,22 @@ def _examine_devices(request: EvaluateRequest, devices: Sequence[str], findings:
             f"num_gpus is {request.num_gpus}, this machine has {len(eligible)} such "
             f"device{'s' if len(eligible) > 1 else ''} ({', '.join(eligible)})",
         )
-    elif request.device in ("cuda", "gpu") and not any(name.startswith("cuda:") for name in devices):
+    inside = _device_argument(request)
+    if inside.startswith("cuda:") and inside != "cuda:0":
+        findings.warnings.append(
+            f"An evaluation sees only the devices it is given, numbered from 0: device={inside} in model_args will "
+            f"not be found; set the request's own device to {inside!r} and leave it out of model_args"
+        )
+    if request.device in ("cuda", "gpu") and not any(name.startswith("cuda:") for name in devices):
         findings.warnings.append("This machine has no GPU; the evaluation runs on the CPU")
+
+
+def _device_argument(request: EvaluateRequest) -> str:
+    """Return the device that the model's own arguments name, if any."""
+    if isinstance(request.model_args, dict):
+        return str(request.model_args.get("device", ""))
+    parts = [part.partition("=") for part in split_arguments(request.model_args or "")]
+    return next((value for key, _, value in parts if key == "device"), "")
 
 
 def _examine_arguments(request: EvaluateRequest, findings: Findings) -> None:

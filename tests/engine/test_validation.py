@@ -141,3 +141,11 @@ def test_seeds_and_tags() -> None:
 def test_near_names_ignore_case() -> None:
     assert nearest("MME", ["mme", "mmmu"])[0] == "mme"
     assert nearest("entirely-else", ["mme"]) == []
+
+
+@pytest.mark.parametrize("model_args", [{"device": "cuda:1"}, "pretrained=x,device=cuda:1"])
+def test_a_device_among_the_model_arguments_is_warned_of(model_args: object) -> None:
+    findings = look_at(model_args=model_args)
+    assert findings.errors == []
+    assert "set the request's own device to 'cuda:1'" in findings.warnings[0]
+    assert look_at(model_args={"device": "cuda:0"}).warnings == []

@@ -50,9 +50,7 @@ def test_it_starts_answers_and_stops(tmp_path: Path, capfd: pytest.CaptureFixtur
 def test_many_threads_starting_at_once_get_one_server(tmp_path: Path) -> None:
     outcomes: list[lifecycle.Outcome] = []
     args = ServerArgs(state_dir=str(tmp_path / "state"))
-    threads = [
-        threading.Thread(target=lambda: outcomes.append(lifecycle.start(args, any_port=True))) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: outcomes.append(lifecycle.start(args, any_port=True))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
