@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from .._version import __version__
-from ..engine.scheduler import JobScheduler, SchedulerSettings
+from ..engine.scheduler import JobScheduler
+from ..engine.settings import SchedulerSettings
 from ..engine.state_dir import default_state_dir
 from . import catalog, errors, jobs, server
 from .access import AccessMiddleware, AccessRules, host_names

@@ -1,7 +1,8 @@
-"""The environment of an evaluation process: what it inherits and what not, a pure decision."""
+"""The environment of an evaluation process: what it inherits and what not, and how many threads it computes with."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 # A server started inside a distributed job must not make its evaluations believe they are ranks of it.
@@ -57,3 +58,9 @@ def evaluation_environment(base: Mapping[str, str], devices: Sequence[str], thre
         "PYTHONSAFEPATH": "1",
     }
     return environment
+
+
+def threads_per_process(devices: int) -> int:
+    """Return the compute threads for each evaluation process: the cores shared among all that may run at once."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, devices))

@@ -61,6 +61,11 @@ class Run:
         return self._book.progress()
 
     @property
+    def concluded(self) -> bool:
+        """Whether it came to an end of its own, and said how."""
+        return RunFiles(self.job_dir).outcome(self.attempt).exists()
+
+    @property
     def notices(self) -> list[str]:
         """What the evaluation wants its user to know."""
         return self._book.notices

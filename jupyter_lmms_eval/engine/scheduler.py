@@ -1,18 +1,15 @@
-"""The life of jobs: accepted, queued, placed on devices, run, finished; every step on disk first."""
+"""The life of jobs: accepted, queued, placed on devices, run, finished."""
 
 from __future__ import annotations
 
 import asyncio
-import bisect
-import hashlib
-import json
 import logging
 import os
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,59 +19,21 @@ from ..protocol.server import Device
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
+from .environment import threads_per_process
 from .errors import InvalidRequest, JobAlreadyFinished, JobNotFinished, JobNotFound, KeyReused, ResultsNotReady
 from .logs import read_log
 from .outcome import finished_job, job_results
 from .paths import with_absolute_paths
-from .placement import Placement, WaitingJob, place
 from .process import end_leftover
+from .queueing import Job, JobQueue, job_directory
 from .run import Run
+from .settings import SchedulerSettings
 from .state_dir import StateDir
 from .store import JobStore, Submission
 from .validation import Findings, examine
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SchedulerSettings:
-    """How a scheduler works.
-
-    Parameters
-    ----------
-    state_dir
-        Folder of the jobs and their database.
-    max_completed_jobs
-        Finished jobs kept in memory; older ones are read from disk when asked for.
-    temp_dir_prefix
-        Start of the names of job directories.
-    include_paths
-        Task folders that join the catalog and that jobs may use.
-    cpu_slots
-        Evaluations that may run on the CPU at once.
-    """
-
-    state_dir: Path
-    max_completed_jobs: int = 100
-    temp_dir_prefix: str = "lmms_eval_"
-    include_paths: Sequence[str] = ()
-    cpu_slots: int = 1
-
-
-@dataclass
-class _Job:
-    """A job in memory."""
-
-    info: JobInfo
-    seq: int
-    run: Run | None = None
-    wait_reason: str | None = None
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def queue_key(self) -> tuple[int, int]:
-        return (-self.info.request.priority, self.seq)
 
 
 @dataclass(frozen=True)
@@ -106,13 +65,11 @@ class JobScheduler:
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
-        self._jobs: dict[str, _Job] = {}
-        self._queue: list[tuple[tuple[int, int], str]] = []
-        self._held: dict[str, str] = {}
+        self._jobs: dict[str, Job] = {}
         self._finished: deque[str] = deque()
+        self._forgotten = 0
         self._revision = 0
         self._wake = asyncio.Event()
-        self._placement: Placement | None = None
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -135,12 +92,13 @@ class JobScheduler:
             self._store_thread = ThreadPoolExecutor(1, thread_name_prefix="lmms-eval-store")
             self._store = JobStore(self._state_dir.database)
             self._devices = Devices(self._settings.cpu_slots)
+            self._queue = JobQueue(self._devices.ids)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
             await self._restore()
         except BaseException:
             self._state_dir.close()
             raise
-        self._changed()  # what was restored is placed at once
+        self._wake.set()  # what was restored is placed at once
         self._placing = asyncio.create_task(self._place_forever())
         self._first_catalog = asyncio.create_task(self._warm_catalog())
 
@@ -162,12 +120,12 @@ class JobScheduler:
     async def _restore(self) -> None:
         self._revision = await self._stored(self._store.last_revision)
         for stored in await self._stored(self._store.unfinished):
-            job = _Job(stored.info, stored.seq)
+            job = Job(stored.info, stored.seq)
             self._jobs[stored.info.job_id] = job
             if stored.info.status is JobStatus.RUNNING:
-                await asyncio.to_thread(end_leftover, self._job_dir(job.info))
+                await asyncio.to_thread(end_leftover, job.directory)
                 await self._back_to_queue(job)
-            bisect.insort(self._queue, (job.queue_key, job.info.job_id))
+            self._queue.add(job)
 
     async def _warm_catalog(self) -> None:
         try:
@@ -196,7 +154,7 @@ class JobScheduler:
         CatalogUnavailable
             If the tasks and models could not be listed.
         """
-        submission = Submission(key, _digest(request)) if key is not None else None
+        submission = Submission.of(key, request) if key is not None else None
         if submission and (known := await self._submitted_before(submission)):
             return Accepted(known, new=False)
         findings = await self._examine(request, fresh=False)
@@ -215,14 +173,14 @@ class JobScheduler:
             revision=self._next_revision(),
             job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
         )
-        await asyncio.to_thread(self._job_dir(info).mkdir, mode=0o700, parents=True)
+        await asyncio.to_thread(job_directory(info).mkdir, mode=0o700, parents=True)
         seq = await self._stored(self._store.add, info, submission)
         if seq is None and submission:  # another client was faster with the same key
-            await asyncio.to_thread(self._job_dir(info).rmdir)
+            await asyncio.to_thread(job_directory(info).rmdir)
             known = await self._submitted_before(submission)
             assert known is not None  # noqa: S101  (that is why nothing was added)
             return Accepted(known, new=False)
-        job = _Job(info, int(seq or 0))
+        job = Job(info, int(seq or 0))
         self._jobs[job_id] = job
         self._enqueue(job)
         return Accepted(self._now(job), new=True)
@@ -261,8 +219,8 @@ class JobScheduler:
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
         if not keep_answers:
-            await asyncio.to_thread(RunFiles(self._job_dir(info)).journal.unlink, missing_ok=True)
-        job = _Job(info, await self._stored(self._store.place_of, job_id))
+            await asyncio.to_thread(RunFiles(job_directory(info)).journal.unlink, missing_ok=True)
+        job = Job(info, await self._stored(self._store.place_of, job_id))
         self._jobs[job_id] = job
         if job_id in self._finished:
             self._finished.remove(job_id)
@@ -306,10 +264,12 @@ class JobScheduler:
 
     async def changes(self, since: int) -> JobList:
         """Return every job that changed after a revision, and the revision it has now."""
-        self._decision()  # may change why jobs wait
-        revision = self._revision
+        for job in self._queue.newly_explained():
+            job.info = job.info.model_copy(update={"revision": self._next_revision()})
+        before, forgotten = self._revision, self._forgotten
         changed = {info.job_id: info for info in await self._stored(self._store.changed, since)}
-        # What is in memory is newer than what is stored.
+        # What is in memory is newer than what was stored. A job that left memory meanwhile is told the next time.
+        revision = self._revision if forgotten == self._forgotten else before
         changed |= {name: self._now(job) for name, job in self._jobs.items() if job.info.revision > since}
         return JobList(jobs=list(changed.values()), revision=revision)
 
@@ -323,7 +283,7 @@ class JobScheduler:
         return QueueStatusResponse(
             queue_size=len(self._queue),
             running_job=running[0].info.job_id if running else None,
-            queued_jobs=[job_id for _, job_id in self._queue],
+            queued_jobs=self._queue.ids,
             completed_jobs=counts[JobStatus.COMPLETED],
             failed_jobs=counts[JobStatus.FAILED],
             running_jobs=[job.info.job_id for job in running],
@@ -354,7 +314,7 @@ class JobScheduler:
         if job is None or info.status.finished:
             raise JobAlreadyFinished("Job already finished or cancelled")
         if job.run is None:
-            self._unqueue(job)
+            self._queue.remove(job)
             await self._finish(job, {"status": JobStatus.CANCELLED, "completed_at": now()})
         else:
             await job.run.cancel()
@@ -380,13 +340,13 @@ class JobScheduler:
     async def log(self, job_id: str, offset: int = 0) -> LogChunk:
         """Return a part of a job's log; see `read_log`."""
         info = await self.get(job_id)
-        path = RunFiles(self._job_dir(info)).log
+        path = RunFiles(job_directory(info)).log
         return await asyncio.to_thread(read_log, path, offset, finished=info.status.finished)
 
     async def devices(self) -> list[Device]:
         """Return the devices, with the jobs that hold them."""
         found = await asyncio.to_thread(self._devices.read)
-        return [device.model_copy(update={"job_id": self._held.get(device.id)}) for device in found]
+        return [device.model_copy(update={"job_id": self._queue.holder(device.id)}) for device in found]
 
     # ------------------------------------------------------------------------------------------- placing
 
@@ -394,42 +354,24 @@ class JobScheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if len(self._held) == len(self._devices.ids):
-                continue
-            for job_id, granted in self._decision().starts.items():
-                self._start(self._jobs[job_id], granted)
+            for job, granted in self._queue.starting():
+                self._start(job, granted)
 
-    def _decision(self) -> Placement:
-        """What would be placed now; kept until something changes, as every listing asks for its wait reasons."""
-        if self._placement is None:
-            waiting = [
-                WaitingJob(job_id, seq, -negated, info.request.num_gpus, info.request.device)
-                for (negated, seq), job_id in self._queue
-                for info in [self._jobs[job_id].info]
-            ]
-            self._placement = place(waiting, self._devices.ids, self._held)
-            for job_id, reason in self._placement.waits.items():
-                if (job := self._jobs[job_id]).wait_reason != reason:
-                    job.wait_reason = reason
-                    job.info = job.info.model_copy(update={"revision": self._next_revision()})
-        return self._placement
-
-    def _start(self, job: _Job, granted: tuple[str, ...]) -> None:
-        self._unqueue(job)
-        self._held |= dict.fromkeys(granted, job.info.job_id)
+    def _start(self, job: Job, granted: tuple[str, ...]) -> None:
+        self._queue.remove(job)
+        self._queue.hold(granted, job)
         job.run = Run(
-            job_dir=self._job_dir(job.info),
+            job_dir=job.directory,
             attempt=job.info.attempt + 1,
             devices=granted,
             include_paths=self._include_paths,
-            threads=_threads(len(self._devices.ids)),
+            threads=threads_per_process(len(self._devices.ids)),
         )
-        self._changed()
         task = asyncio.create_task(self._run(job, job.run))
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
 
-    async def _run(self, job: _Job, run: Run) -> None:
+    async def _run(self, job: Job, run: Run) -> None:
         """Run one attempt of a job from its start to its end."""
         try:
             await self._update(
@@ -441,7 +383,7 @@ class JobScheduler:
                 progress=run.progress,
             )
             await run.execute(job.info, on_progress=lambda: self._note_progress(job, run))
-            if run.interrupted:
+            if run.interrupted and not run.concluded:
                 await self._back_to_queue(job)
             else:
                 await self._finish(job, await asyncio.to_thread(finished_job, run))
@@ -451,17 +393,17 @@ class JobScheduler:
             await self._finish(job, {"status": JobStatus.FAILED, "completed_at": now(), "error": message})
         finally:
             job.run = None
-            self._held = {device: holder for device, holder in self._held.items() if holder != job.info.job_id}
-            self._changed()
+            self._queue.release(job)
+            self._wake.set()
 
-    def _note_progress(self, job: _Job, run: Run) -> None:
+    def _note_progress(self, job: Job, run: Run) -> None:
         warnings = [*job.info.warnings, *(text for text in run.notices if text not in job.info.warnings)]
         # In memory only: a crash loses a moment of display, and the events file has it anyway.
         job.info = job.info.model_copy(
             update={"progress": run.progress, "warnings": warnings, "revision": self._next_revision()}
         )
 
-    async def _back_to_queue(self, job: _Job) -> None:
+    async def _back_to_queue(self, job: Job) -> None:
         text = "The server stopped while the job ran; it starts again"
         await self._update(
             job,
@@ -472,12 +414,13 @@ class JobScheduler:
             warnings=[*job.info.warnings, *([text] if text not in job.info.warnings else [])],
         )
 
-    async def _finish(self, job: _Job, changes: dict[str, Any]) -> None:
+    async def _finish(self, job: Job, changes: dict[str, Any]) -> None:
         await self._update(job, **changes)
         job.finished.set()
         self._finished.append(job.info.job_id)
         while len(self._finished) > self._settings.max_completed_jobs:
             self._jobs.pop(self._finished.popleft(), None)
+            self._forgotten += 1
 
     # ------------------------------------------------------------------------------------------- bookkeeping
 
@@ -485,49 +428,25 @@ class JobScheduler:
     def _include_paths(self) -> list[str]:
         return [os.path.realpath(folder) for folder in self._settings.include_paths]
 
-    def _job_dir(self, info: JobInfo) -> Path:
-        return Path(str(info.job_dir))
-
-    def _now(self, job: _Job) -> JobInfo:
+    def _now(self, job: Job) -> JobInfo:
         """Return the job with what holds just at this moment."""
         if job.info.status is not JobStatus.QUEUED:
             return job.info
-        place_in_queue = bisect.bisect_left(self._queue, (job.queue_key, job.info.job_id))
-        reason = self._decision().waits.get(job.info.job_id, "starts now")
-        return job.info.model_copy(update={"position_in_queue": place_in_queue, "wait_reason": reason})
+        return job.info.model_copy(
+            update={"position_in_queue": self._queue.position(job), "wait_reason": self._queue.reason(job)}
+        )
 
-    def _enqueue(self, job: _Job) -> None:
-        bisect.insort(self._queue, (job.queue_key, job.info.job_id))
-        self._changed()
-
-    def _unqueue(self, job: _Job) -> None:
-        index = bisect.bisect_left(self._queue, (job.queue_key, job.info.job_id))
-        if index < len(self._queue) and self._queue[index][1] == job.info.job_id:
-            del self._queue[index]
-        self._placement = None
-
-    def _changed(self) -> None:
-        self._placement = None
+    def _enqueue(self, job: Job) -> None:
+        self._queue.add(job)
         self._wake.set()
 
     def _next_revision(self) -> int:
         self._revision += 1
         return self._revision
 
-    async def _update(self, job: _Job, **changes: Any) -> None:
+    async def _update(self, job: Job, **changes: Any) -> None:
         job.info = job.info.model_copy(update={**changes, "revision": self._next_revision()})
         await self._stored(self._store.save, job.info)
 
     async def _stored(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._store_thread, call, *arguments)
-
-
-def _digest(request: EvaluateRequest) -> str:
-    """Digest what was asked for, whatever the order of its fields."""
-    return hashlib.sha256(json.dumps(request.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
-
-
-def _threads(devices: int) -> int:
-    """Compute threads for each evaluation process: cores shared among all that may run at once."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, devices))

@@ -6,13 +6,15 @@ from one thread; the scheduler gives it one.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..protocol.jobs import JobInfo, JobStatus
+from ..protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 
 SCHEMA_VERSION = 1
 
@@ -63,6 +65,12 @@ class Submission:
 
     key: str
     digest: str
+
+    @classmethod
+    def of(cls, key: str, request: EvaluateRequest) -> Submission:
+        """Digest a request, whatever the order of its fields."""
+        text = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+        return cls(key, hashlib.sha256(text.encode()).hexdigest())
 
 
 class JobStore:

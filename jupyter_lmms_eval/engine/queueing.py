@@ -1,0 +1,143 @@
+"""The jobs that wait, in the order in which they will start, and the devices they wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..protocol.jobs import JobInfo
+from .placement import Placement, WaitingJob, place
+from .run import Run
+
+
+def job_directory(info: JobInfo) -> Path:
+    """Return where a job's files are."""
+    return Path(str(info.job_dir))
+
+
+@dataclass
+class Job:
+    """A job in memory.
+
+    Parameters
+    ----------
+    info
+        What is told of it.
+    seq
+        Its place in the order of arrival.
+    run
+        The attempt that is under way, if one is.
+    wait_reason
+        Why it waits, as last noticed.
+    finished
+        Set when it is over.
+    """
+
+    info: JobInfo
+    seq: int
+    run: Run | None = None
+    wait_reason: str | None = None
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+        return self.info.job_id
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return job_directory(self.info)
+
+    @property
+    def queue_key(self) -> tuple[int, int]:
+        """What it is sorted by: priority, then age."""
+        return (-self.info.request.priority, self.seq)
+
+
+class JobQueue:
+    """Jobs that wait for devices, and the jobs that hold devices.
+
+    Parameters
+    ----------
+    devices
+        Identities of all devices.
+    """
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self.devices = list(devices)
+        self._waiting: list[tuple[tuple[int, int], str, Job]] = []
+        self._held: dict[str, str] = {}
+        self._placement: Placement | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def ids(self) -> list[str]:
+        """Identities of the jobs that wait, in the order in which they will start."""
+        return [job_id for _, job_id, _ in self._waiting]
+
+    def add(self, job: Job) -> None:
+        """Let a job wait."""
+        bisect.insort(self._waiting, (job.queue_key, job.id, job))
+        self._placement = None
+
+    def remove(self, job: Job) -> None:
+        """Let a job wait no more; nothing happens if it does not."""
+        index = self.position(job)
+        if index < len(self._waiting) and self._waiting[index][1] == job.id:
+            del self._waiting[index]
+            self._placement = None
+
+    def position(self, job: Job) -> int:
+        """Return how many jobs start before this one."""
+        return bisect.bisect_left(self._waiting, (job.queue_key, job.id), key=lambda entry: entry[:2])
+
+    def hold(self, devices: Sequence[str], job: Job) -> None:
+        """Give devices to a job."""
+        self._held |= dict.fromkeys(devices, job.id)
+        self._placement = None
+
+    def release(self, job: Job) -> None:
+        """Take back what a job holds."""
+        self._held = {device: holder for device, holder in self._held.items() if holder != job.id}
+        self._placement = None
+
+    def holder(self, device: str) -> str | None:
+        """Return the job that holds a device, if one does."""
+        return self._held.get(device)
+
+    def starting(self) -> list[tuple[Job, tuple[str, ...]]]:
+        """Return the jobs that can start now, each with the devices it is given."""
+        if len(self._held) == len(self.devices):  # spares a look at a long queue
+            return []
+        jobs = {job_id: job for _, job_id, job in self._waiting}
+        return [(jobs[job_id], granted) for job_id, granted in self._decide().starts.items()]
+
+    def reason(self, job: Job) -> str:
+        """Say why a job waits."""
+        return self._decide().waits.get(job.id, "starts now")
+
+    def newly_explained(self) -> list[Job]:
+        """Return the jobs that wait for another reason than when this was asked last."""
+        waits = self._decide().waits
+        changed = [job for _, job_id, job in self._waiting if job.wait_reason != waits.get(job_id)]
+        for job in changed:
+            job.wait_reason = waits.get(job.id)
+        return changed
+
+    def _decide(self) -> Placement:
+        """What would be placed now; kept until something changes, as every listing asks for the reasons."""
+        if self._placement is None:
+            waiting = [
+                WaitingJob(
+                    job.id, job.seq, job.info.request.priority, job.info.request.num_gpus, job.info.request.device
+                )
+                for _, _, job in self._waiting
+            ]
+            self._placement = place(waiting, self.devices, self._held)
+        return self._placement
