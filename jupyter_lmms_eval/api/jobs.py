@@ -63,6 +63,7 @@ async def submit_evaluation(
         position_in_queue=position,
         message=queued if accepted.new else f"Job was submitted before with this key and is {info.status.value}",
         warnings=info.warnings,
+        created=accepted.new,
     )
 
 

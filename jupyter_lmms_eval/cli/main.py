@@ -79,7 +79,7 @@ def _hint(word: str, parser: argparse.ArgumentParser) -> str:
 
 
 def _run(module: ModuleType, args: argparse.Namespace) -> int:
-    from .failing import sentence
+    from ..client.failing import sentence
 
     try:
         return int(module.run(args))

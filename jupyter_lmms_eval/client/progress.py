@@ -184,6 +184,10 @@ def display(verbose: bool) -> Display:
     """
     if not verbose:
         return Silent()
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        return Bar()
-    return Lines()
+    return Bar() if sys.stderr.isatty() or _in_kernel() else Lines()
+
+
+def _in_kernel() -> bool:
+    """Tell whether this process is a kernel; one that only imports ipykernel's parts is not."""
+    module = sys.modules.get("ipykernel.kernelapp")
+    return module is not None and bool(module.IPKernelApp.initialized())

@@ -141,6 +141,7 @@ class CatalogCache:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # interrupting a cell must not reach it
         )
         try:
             _, errors = await process.communicate()

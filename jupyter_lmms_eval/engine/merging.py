@@ -46,6 +46,7 @@ async def merge_checkpoint(request: MergeRequest) -> str:
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
+        start_new_session=True,  # interrupting a cell must not reach it
     )
     try:
         output, _ = await process.communicate(request.model_dump_json().encode())

@@ -97,6 +97,11 @@ class EvaluationProcess:
             _identity_file(job_dir).write_text(json.dumps([identity.pid, identity.create_time]), encoding="utf-8")
         return cls(process, write_end)
 
+    @property
+    def descriptor(self) -> int | None:
+        """The open end of the pipe by which the evaluation knows that this server lives."""
+        return self._pipe if self._pipe >= 0 else None
+
     async def wait(self) -> int:
         """Wait until the evaluation is over and return its exit code, negative for a signal."""
         code = await self._process.wait()

@@ -61,6 +61,11 @@ class Run:
         return self._book.progress()
 
     @property
+    def descriptor(self) -> int | None:
+        """See `EvaluationProcess.descriptor`."""
+        return self._process.descriptor if self._process is not None else None
+
+    @property
     def concluded(self) -> bool:
         """Whether it came to an end of its own, and said how."""
         return RunFiles(self.job_dir).outcome(self.attempt).exists()

@@ -289,6 +289,14 @@ class JobScheduler:
             running_jobs=[job.info.job_id for job in running],
         )
 
+    def descriptors(self) -> list[int]:
+        """Return the open files that this process alone may hold; a forked child must close its copies.
+
+        A child that kept them would hold the state directory, and would let evaluations outlive their server.
+        """
+        pipes = [job.run.descriptor for job in self._jobs.values() if job.run is not None]
+        return [self._state_dir.descriptor, *(pipe for pipe in pipes if pipe is not None)]
+
     @property
     def queue_size(self) -> int:
         """Number of jobs that wait."""

@@ -59,6 +59,11 @@ class StateDir:
         """Return the directory of a job; it is not created."""
         return self.root / "jobs" / f"{prefix}{job_id}"
 
+    @property
+    def descriptor(self) -> int:
+        """The open file that holds the lock."""
+        return self._lock
+
     def close(self) -> None:
         """Let the next server in."""
         os.close(self._lock)

@@ -17,7 +17,7 @@ from ..api.server_args import ServerArgs
 from ..engine.catalog import require_evaluation_packages
 from .binding import bind
 from .record import server_url
-from .thread_serving import AnnouncedServer, serve
+from .serving import AnnouncedServer, serve
 
 
 def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -147,8 +148,10 @@ def stop_by_record(record: ServerRecord, timeout: float = 15.0) -> bool:
     Raises
     ------
     NotStoppable
-        If the server is a part of another program, such as a notebook's kernel.
+        If the server is a part of another program, such as a notebook's kernel, or on another machine.
     """
+    if record.hostname not in ("", socket.gethostname()):
+        raise NotStoppable(f"The server at {record.url} runs on another machine; stop it there")
     try:
         process = psutil.Process(record.pid)
         if not process_lives(record):
@@ -164,9 +167,9 @@ def stop_by_record(record: ServerRecord, timeout: float = 15.0) -> bool:
         return True
     deadline = time.monotonic() + timeout
     while process_lives(record) and time.monotonic() < deadline:
-        if (child := _children.get(record.pid)) is not None and child.poll() is not None:
-            del _children[record.pid]
         time.sleep(_POLL_SECONDS)
+    if (child := _children.get(record.pid)) is not None and child.poll() is not None:
+        del _children[record.pid]
     return not process_lives(record)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from ..api.app import state_dir_of
@@ -24,8 +25,6 @@ START_SECONDS = 30.0
 # them here is quieter.
 _EXIT_SECONDS = 4.0
 _EXIT_DRAIN_SECONDS = 0.3
-# What a person may have meant to change by starting again.
-_COMPARED = ("host", "port", "token", "max_completed_jobs", "include_paths", "cpu_slots", "allowed_hosts")
 
 
 class _State:
@@ -41,7 +40,9 @@ class _State:
 _state: _State = globals().get("_state") or _State()
 
 
-def start(args: ServerArgs, *, any_port: bool = False, timeout: float = START_SECONDS) -> Outcome:
+def start(
+    args: ServerArgs, *, any_port: bool = False, asked: Collection[str] = (), timeout: float = START_SECONDS
+) -> Outcome:
     """Start a server on a thread of this process, or use the one there is.
 
     Works from any thread. At most one server runs in a process, and one per folder of jobs on a machine.
@@ -52,6 +53,8 @@ def start(args: ServerArgs, *, any_port: bool = False, timeout: float = START_SE
         The server's arguments.
     any_port
         Whether any free port will do, instead of ``args.port``.
+    asked
+        Names of the arguments that a person chose: a running server that has others is used, but this is said.
     timeout
         Seconds within which it must answer.
 
@@ -62,7 +65,7 @@ def start(args: ServerArgs, *, any_port: bool = False, timeout: float = START_SE
     """
     with _state.lock:
         if (running := current()) is not None:
-            return _own(running, args, any_port=any_port)
+            return _own(running, args, asked)
         if (elsewhere := find_by_state_dir(state_dir_of(args))) is not None:
             return Reused(elsewhere, here=False)
         return _start(args, any_port=any_port, timeout=timeout)
@@ -110,7 +113,7 @@ def find_by_state_dir(state_dir: Path) -> ServerRecord | None:
     return None
 
 
-def _own(server: ServerThread, args: ServerArgs, *, any_port: bool) -> Outcome:
+def _own(server: ServerThread, args: ServerArgs, asked: Collection[str]) -> Outcome:
     record = server.record
     assert record is not None  # noqa: S101  (current() returns no other)
     if args.state_dir is not None and os.path.realpath(state_dir_of(args)) != os.path.realpath(record.state_dir):
@@ -118,14 +121,7 @@ def _own(server: ServerThread, args: ServerArgs, *, any_port: bool) -> Outcome:
             f"This kernel's evaluation server, at {record.url}, works on another folder; stop it first, "
             "or start a second one with --detach"
         )
-    # What has its default was not asked for.
-    usual = ServerArgs(port=server.args.port if any_port else args.port)
-    kept = tuple(
-        name
-        for name in _COMPARED
-        if getattr(args, name) not in (getattr(server.args, name), getattr(usual, name))
-        or (name == "port" and not any_port and args.port != server.args.port)
-    )
+    kept = tuple(name for name in sorted(asked) if getattr(args, name) != getattr(server.args, name))
     return Reused(record, here=True, kept=kept)
 
 

@@ -8,8 +8,6 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from ..engine.scheduler import JobScheduler
-
 
 class LetsGo(Protocol):
     """Something that holds descriptors which a forked child would inherit."""
@@ -44,21 +42,6 @@ def _let_go() -> None:
     for holder in list(_holders):
         holder.let_go()
     _holders.clear()
-
-
-def descriptors_of(scheduler: JobScheduler) -> list[int]:
-    """List what a scheduler holds open on behalf of its process alone: its folder's lock, its evaluations' pipes.
-
-    Parameters
-    ----------
-    scheduler
-        A started scheduler.
-    """
-    # ruff: noqa: SLF001  (numbers of descriptors are of no use to anybody else)
-    jobs = list(scheduler._jobs.values())
-    processes = [job.run._process for job in jobs if job.run is not None]
-    pipes = [process._pipe for process in processes if process is not None and process._pipe >= 0]
-    return [scheduler._state_dir._lock, *pipes]
 
 
 def at_exit(function: Callable[[], object]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
+import sys
+from pathlib import Path
 
 import psutil
 from fastapi import FastAPI
@@ -31,7 +32,7 @@ def server_record(app: FastAPI) -> ServerRecord:
         state_dir=str(state_dir_of(args)),
         started_at=now(),
         version=__version__,
-        kernel_id=_kernel_id(os.environ.get("JPY_CONNECTION_FILE", "")),
+        kernel_id=kernel_id(),
         notebook=os.environ.get("JPY_SESSION_NAME"),
     )
 
@@ -42,6 +43,14 @@ def server_url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _kernel_id(connection_file: str) -> str | None:
-    found = re.search(r"kernel-(.+)\.json$", connection_file)
-    return found.group(1) if found else None
+def kernel_id() -> str | None:
+    """Return the identity of the kernel that this process is; None if it is none."""
+    if "ipykernel.kernelapp" not in sys.modules:
+        return None
+    from ipykernel.connect import get_connection_file
+
+    try:
+        name = Path(get_connection_file()).stem
+    except RuntimeError:  # ipykernel is imported, but this is no kernel
+        return None
+    return name.removeprefix("kernel-")

@@ -239,6 +239,7 @@ class JobSubmitResponse(BaseModel):
     position_in_queue: int
     message: str
     warnings: list[str] = Field(default_factory=list)
+    created: bool = Field(default=True, description="False if the idempotency key found a job submitted before")
 
 
 class JobList(BaseModel):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
 from ..discovery.records import remove_record, write_record
-from ..protocol.server import ServerRecord
 from .record import server_record
 
 # Requests that still run when the server stops have so long; then running evaluations are ended.
@@ -26,19 +27,19 @@ class AnnouncedServer(uvicorn.Server):
         The application.
     announce
         Called once it answers and can be found.
-    describe
-        Makes its record.
     own_logging
         Whether uvicorn sets up its logging, which writes to this process's output.
+    look_around
+        Seconds between two looks at ``should_exit``.
     """
 
     def __init__(
         self,
         app: FastAPI,
         announce: Callable[[FastAPI], None],
-        describe: Callable[[FastAPI], ServerRecord] = server_record,
         *,
         own_logging: bool = True,
+        look_around: float = 0.1,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -54,13 +55,25 @@ class AnnouncedServer(uvicorn.Server):
         )
         self.app = app
         self._announce = announce
-        self._describe = describe
+        self._look_around = look_around
+        self._woken = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, then be found."""
         await super().startup(sockets)
-        write_record(self._describe(self.app))
+        write_record(server_record(self.app))
         self._announce(self.app)
+
+    async def main_loop(self) -> None:
+        """Wait until it is to stop; uvicorn's own loop looks ten times a second, which a kernel would feel."""
+        while not await self.on_tick(0):
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._look_around)
+
+    def stop_soon(self) -> None:
+        """Stop, without waiting for the next look; to be called in its own loop."""
+        self.should_exit = True
+        self._woken.set()
 
 
 async def serve(server: AnnouncedServer, sockets: list[socket.socket]) -> None:

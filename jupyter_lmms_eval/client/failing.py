@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 
-from ..client import EvalServerError, JobCancelled, JobFailed, ServerUnreachable, UnknownJob
 from ..discovery import NoServerRunning
+from .errors import EvalServerError, JobCancelled, JobFailed, ServerUnreachable
+from .job_ids import UnknownJob
 
 
 def sentence(error: Exception) -> str | None:

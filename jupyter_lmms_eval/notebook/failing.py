@@ -1,0 +1,31 @@
+"""Failures that a person can do something about become one red line in the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from IPython.core.error import UsageError
+
+from ..client.failing import sentence as sentence_of
+from ..hosting.detached import NotStoppable
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn expected failures into `UsageError`, which a notebook shows as one line; others keep their traceback."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        text = sentence(error)
+        if text is None:
+            raise
+        raise UsageError(text) from None
+
+
+def sentence(error: Exception) -> str | None:
+    """Say what happened, in the words of a notebook; None for an error of this program."""
+    text = str(error) if isinstance(error, NotStoppable) else sentence_of(error)
+    return None if text is None else text.replace("`jupyter lmms-eval jobs` lists", "`%lmms_eval_server jobs` lists")

@@ -1,0 +1,226 @@
+"""A submitted job in a notebook: waited for, awaited, looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import httpx
+
+from ..client import AsyncEvalClient, EvalClient
+from ..protocol.jobs import JobInfo, JobResults
+from . import wording
+from .markup import Html, card, code, sentence
+from .markup import Table as TextTable
+from .scores import Scores
+
+_POLL_SECONDS = 0.5
+# Showing a handle must not hold up a notebook whose server is gone.
+_SHOW_SECONDS = 2.0
+
+
+class JobHandle:
+    """A job on a server.
+
+    Evaluations go on whatever becomes of the handle: it is a way to look at one.
+
+    Parameters
+    ----------
+    client
+        The job's server.
+    job_id
+        The job.
+    notes
+        Sentences to show with it.
+
+    Examples
+    --------
+    >>> job = %lmms_eval_server submit --model dummy --tasks mme --limit 8
+    >>> job.wait()      # or: await job
+    >>> job.results
+    """
+
+    def __init__(self, client: EvalClient, job_id: str, notes: Sequence[str] = ()) -> None:
+        self.client = client
+        self.job_id = job_id
+        self.notes = tuple(notes)
+        self._last: JobInfo | None = None
+
+    @property
+    def info(self) -> JobInfo:
+        """Everything the server knows about the job now."""
+        self._last = JobInfo.model_validate(self.client.get_job(self.job_id))
+        return self._last
+
+    @property
+    def status(self) -> str:
+        """``queued``, ``running``, ``completed``, ``failed`` or ``cancelled``."""
+        return self.info.status.value
+
+    @property
+    def results(self) -> Scores:
+        """The scores of the completed job.
+
+        Raises
+        ------
+        EvalServerError
+            If there are none, or not yet.
+        """
+        return Scores([(self.info, JobResults.model_validate(self.client.results(self.job_id)))])
+
+    def wait(self, timeout: float | None = None, verbose: bool = True) -> JobHandle:
+        """Wait until the job is completed; interrupting the cell ends the waiting, not the job.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait in all; None for no limit.
+        verbose
+            Show a progress bar.
+
+        Raises
+        ------
+        JobFailed
+            If the job fails.
+        JobCancelled
+            If it is cancelled.
+        TimeoutError
+            If it is not over in time; it goes on.
+        """
+        job = self.client.wait_for_job(self.job_id, poll_interval=_POLL_SECONDS, timeout=timeout, verbose=verbose)
+        self._last = JobInfo.model_validate(job)
+        return self
+
+    def __await__(self) -> Generator[Any, None, JobHandle]:
+        """Wait in the notebook's event loop, without blocking other tasks."""
+        return self._completed().__await__()
+
+    async def _completed(self) -> JobHandle:
+        token = self.client.client.headers.get("Authorization", "").removeprefix("Bearer ")
+        async with AsyncEvalClient(self.client.base_url, token=token or None) as client:
+            job = await client.wait_for_job(self.job_id, poll_interval=_POLL_SECONDS, verbose=False)
+        self._last = JobInfo.model_validate(job)
+        return self
+
+    def cancel(self) -> JobHandle:
+        """Cancel the job; when this returns, its processes are gone."""
+        self.client.cancel_job(self.job_id)
+        return self
+
+    def retry(self) -> JobHandle:
+        """Run the finished job again, under its id; samples that were answered count."""
+        self.client.retry_job(self.job_id)
+        return self
+
+    def logs(self, lines: int | None = None) -> str:
+        """Return the job's log, or its last lines."""
+        parts, offset = [], 0
+        while (chunk := self.client.logs(self.job_id, offset))["text"]:
+            parts.append(chunk["text"])
+            offset = chunk["next_offset"]
+        text = "".join(parts)
+        return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
+
+    def follow(self) -> Iterator[str]:
+        """Return the job's log piece by piece, until the job is over."""
+        return self.client.follow_logs(self.job_id)
+
+    def __repr__(self) -> str:
+        job = self._shown()
+        if job is None:
+            return f"<JobHandle {self.job_id}>"
+        text = f"Job {job.job_id[: wording.SHORT_ID]} {job.status.value}: {wording.title(job)} on "
+        about = wording.score(job.metrics or []) or wording.note(job)
+        return "\n".join([text + ", ".join(job.request.tasks) + (f"; {about}" if about else ""), *self.notes])
+
+    def _repr_html_(self) -> str:
+        """Show the job as it is now; useful also in a saved notebook, without a kernel."""
+        job = self._shown()
+        attach = sentence("Look at it again, from any notebook: ", code(f"%lmms_eval_server status {self.job_id}"))
+        if job is None:
+            return card(f"Job {self.job_id}", [], "The server does not answer now.", attach)
+        scores = [
+            [metric.task, metric.metric, wording.number(metric.value), wording.number(metric.stderr)]
+            for metric in job.metrics or []
+        ]
+        return card(
+            sentence(f"Job {job.job_id[: wording.SHORT_ID]}  ", wording.status(job)),
+            [
+                ("Name", job.request.name or ""),
+                ("Model", job.request.model),
+                ("Tasks", ", ".join(job.request.tasks)),
+                ("Limit", "" if job.request.limit is None else job.request.limit),
+                ("Progress", wording.note(job)),
+                ("Advice", job.failure.advice if job.failure else ""),
+                ("Time", wording.duration(job)),
+                ("Notes", Html("<br>".join(sentence(text).text for text in (*job.warnings, *self.notes)))),
+            ],
+            _scores(scores),
+            attach,
+        )
+
+    def _shown(self) -> JobInfo | None:
+        """Return the job as it is now, or as it was last seen if its server does not answer soon."""
+        try:
+            answer = self.client.client.get(f"{self.client.base_url}/jobs/{self.job_id}", timeout=_SHOW_SECONDS)
+            self._last = JobInfo.model_validate(answer.raise_for_status().json())
+        except (httpx.HTTPError, ValueError):
+            return self._last
+        return self._last
+
+
+class JobHandles(list[JobHandle]):
+    """Several jobs; waited for together."""
+
+    def wait(self, verbose: bool = True) -> JobHandles:
+        """Wait until all are completed; the first that is not raises."""
+        for handle in self:
+            handle.wait(verbose=verbose)
+        return self
+
+    def __await__(self) -> Generator[Any, None, JobHandles]:
+        """Wait for all in the notebook's event loop."""
+        for handle in self:
+            yield from handle.__await__()
+        return self
+
+    @property
+    def results(self) -> Scores:
+        """The scores of all, in one table."""
+        return Scores([(job.info, JobResults.model_validate(job.client.results(job.job_id))) for job in self])
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(handle) for handle in self)
+
+    def _repr_html_(self) -> str:
+        return "".join(handle._repr_html_() for handle in self)
+
+
+def _scores(rows: Sequence[Sequence[object]]) -> Html:
+    if not rows:
+        return Html("")
+    columns = ("Task", "Metric", "Score", "Std. error")
+    table = TextTable("Scores", columns, rows, right=columns[2:])
+    return Html(table._repr_html_())
+
+
+def jobs_table(jobs: Sequence[JobInfo]) -> TextTable:
+    """Show jobs as they are at this moment."""
+    return TextTable(
+        "Jobs, newest first",
+        ("Job", "Model", "Tasks", "Status", "Progress", "Score", "Time"),
+        [
+            (
+                job.job_id[: wording.SHORT_ID],
+                wording.title(job),
+                ", ".join(job.request.tasks),
+                wording.status(job),
+                wording.note(job),
+                wording.score(job.metrics or []),
+                wording.duration(job),
+            )
+            for job in jobs
+        ],
+        right=("Time",),
+        empty="No jobs yet; submit one with %lmms_eval_server submit --model ... --tasks ...",
+    )

@@ -1,0 +1,52 @@
+"""Look around: which Jupyter server this kernel belongs to, and whether it passes requests on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import lru_cache
+from typing import Any
+
+import httpx
+
+from ..discovery.records import runtime_dir
+from . import urls
+
+_SECONDS = 0.5
+
+
+def look_around() -> urls.Surroundings:
+    """Find out where this notebook is shown."""
+    parent = os.environ.get("JPY_PARENT_PID", "")
+    return urls.surroundings(os.environ, _extension_base(parent), colab="google.colab" in sys.modules)
+
+
+@lru_cache(maxsize=4)
+def _extension_base(parent: str) -> str | None:
+    """Return the base path of the Jupyter server with this process number, if it has our extension."""
+    known = _jupyter_server(parent)
+    if known is None:
+        return None
+    token = known.get("token")
+    try:
+        answer = httpx.get(
+            f"{str(known['url']).rstrip('/')}/{urls.EXTENSION_PATH}",
+            headers={"Authorization": f"token {token}"} if token else {},
+            timeout=_SECONDS,
+            trust_env=False,
+            verify=False,  # noqa: S501  (this user's own server on this machine, whose certificate names another host)
+        )
+    except httpx.HTTPError:
+        return None
+    return str(known.get("base_url", "/")) if answer.is_success else None
+
+
+def _jupyter_server(parent: str) -> dict[str, Any] | None:
+    if not parent.isdigit():
+        return None
+    try:
+        known = json.loads((runtime_dir() / f"jpserver-{parent}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) and known.get("url") else None
