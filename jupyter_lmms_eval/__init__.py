@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .client.client import EvalClient
     from .hosting.blocking import launch_server
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
-    from .widget import JobTable
+    from .widget.table import JobTable
 
 __all__ = [
     "AsyncEvalClient",
@@ -34,7 +34,7 @@ __all__ = [
 _HOME = {
     "AsyncEvalClient": ".client.async_client",
     "EvalClient": ".client.client",
-    "JobTable": ".widget",
+    "JobTable": ".widget.table",
     "ServerArgs": ".api.server_args",
     "create_app": ".api.app",
     "launch_server": ".hosting.blocking",

@@ -180,7 +180,8 @@ class JobScheduler:
             known = await self._submitted_before(submission)
             assert known is not None  # noqa: S101  (that is why nothing was added)
             return Accepted(known, new=False)
-        job = Job(info, int(seq or 0))
+        # Counted anew: whoever listed the jobs while this one was stored must hear of it.
+        job = Job(info.model_copy(update={"revision": self._next_revision()}), int(seq or 0))
         self._jobs[job_id] = job
         self._enqueue(job)
         return Accepted(self._now(job), new=True)
