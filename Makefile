@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+OLD := $(VENV)/old-kernel
 LOCK := requirements.lock
 # Byte code is compiled at installation: evaluation processes start twice as fast with it.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
@@ -18,8 +19,8 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev browser ## Run the tests
-	$(BIN)/python -m pytest $(TESTS)
+test: $(VENV)/.dev $(VENV)/.old-kernel browser ## Run the tests
+	LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff check .
@@ -48,6 +49,14 @@ clean: ## Remove the environment and caches
 $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# The oldest ipykernel that is supported, beside everything else of the environment.
+$(VENV)/.old-kernel: $(VENV)/.dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(OLD)
+	$(UV) pip install --quiet --python $(OLD)/bin/python --compile-bytecode 'ipykernel==6.29.5'
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
+		> $$($(OLD)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/environment.pth
+	@touch $@
 
 # Where no browser can be had, the tests that need one are skipped and say so.
 browser: $(VENV)/.dev

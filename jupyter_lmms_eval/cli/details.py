@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..client import wording
 from ..protocol.jobs import EvaluateRequest, JobInfo
 from . import cells
 from .tables import results_table
@@ -85,7 +86,7 @@ def server_details(url: str, health: Mapping[str, Any], queue: Mapping[str, Any]
             "Status": str(health.get("status", "")),
             "Version": str(health.get("version") or ""),
             "Process": str(health.get("pid") or ""),
-            "Running": " ".join(job[: cells.SHORT_ID] for job in running),
+            "Running": " ".join(job[: wording.SHORT_ID] for job in running),
             "Queued": str(queue.get("queue_size", "")),
             "Completed": str(queue.get("completed_jobs", "")),
             "Failed": str(queue.get("failed_jobs", "")),
@@ -112,5 +113,5 @@ def _request(request: EvaluateRequest) -> str:
 
 
 def _local(text: str | None) -> str:
-    at = cells.moment(text)
+    at = wording.moment(text)
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ..client import wording
 from ..client.progress import clock
 from ..protocol.jobs import JobInfo, JobStatus
 from ..protocol.server import Device
@@ -18,7 +18,6 @@ from .fitting import FittingTable
 
 _BAR = 6  # columns
 _SCORE_COLUMNS = ("Job", "Model", "Task", "Metric", "Filter", "", "Score", "Std. error", "Samples")
-_ARROWS = {True: "↑", False: "↓", None: ""}
 
 
 def live_table(
@@ -57,9 +56,7 @@ def live_table(
 
 
 def _summary(jobs: Sequence[JobInfo], silence: float | None) -> Text:
-    counts = Counter(job.status for job in jobs)
-    words = [f"{counts[status]} {status.value}" for status in JobStatus if counts[status]]
-    text = Text(", ".join(words) or "No jobs yet.")
+    text = Text(wording.counts(job.status for job in jobs) or "No jobs yet.")
     if silence is not None:
         text.append(f"\nThe server has not answered for {clock(silence)}; this is what it said last.", style="yellow")
     return text
@@ -120,23 +117,23 @@ def results_table(jobs: Sequence[JobInfo | Mapping[str, Any]]) -> RenderableType
 def _scores(job: JobInfo) -> list[dict[str, Text]]:
     rows = []
     for metric in job.metrics or []:
-        value, stderr = cells.score_parts(metric.value, metric.stderr, digits=4)
+        value, stderr = wording.score_parts(metric.value, metric.stderr, digits=4)
         rows.append(
             {
                 "Task": Text(metric.task, style="bold" if metric.group else ""),
                 "Metric": Text(metric.metric),
-                "Filter": Text("" if metric.filter == "none" else metric.filter),
-                "": Text(_ARROWS[metric.higher_is_better]),
+                "Filter": Text(wording.filter_name(metric.filter)),
+                "": Text(wording.ARROWS[metric.higher_is_better]),
                 "Score": Text(value) if value else Text("none", style="dim"),
                 "Std. error": Text(stderr and f"± {stderr}"),
                 "Samples": Text("" if metric.samples is None else f"{metric.samples:,}"),
             }
         )
     if not rows:
-        row = cells.job_row(job, datetime.now(timezone.utc))
-        rows.append({"Task": Text("no scores" if job.status is JobStatus.COMPLETED else row.status)})
+        status = "no scores" if job.status is JobStatus.COMPLETED else wording.status(job.status)
+        rows.append({"Task": Text(status)})
     # Once per job is enough.
-    rows[0] |= {"Job": Text(job.job_id[: cells.SHORT_ID]), "Model": Text(job.request.name or job.request.model)}
+    rows[0] |= {"Job": Text(job.job_id[: wording.SHORT_ID]), "Model": Text(wording.title(job))}
     return rows
 
 
@@ -158,10 +155,10 @@ def devices_table(devices: Sequence[Device | Mapping[str, Any]]) -> RenderableTy
         {
             "Device": [Text(device.id) for device in known],
             "Name": [Text(device.name) for device in known],
-            "Memory (GB)": [Text(cells.memory(device.memory_used, device.memory_total)) for device in known],
+            "Memory (GB)": [Text(wording.memory(device.memory_used, device.memory_total)) for device in known],
             "Busy": [Text("" if device.utilization is None else f"{device.utilization:.0%}") for device in known],
             "Job": [
-                Text(device.job_id[: cells.SHORT_ID]) if device.job_id else Text("free", style="dim")
+                Text(device.job_id[: wording.SHORT_ID]) if device.job_id else Text("free", style="dim")
                 for device in known
             ],
         },

@@ -7,6 +7,7 @@ import httpx
 from ..discovery import NoServerRunning
 from .errors import EvalServerError, JobCancelled, JobFailed, ServerUnreachable
 from .job_ids import UnknownJob
+from .wording import last_line
 
 
 def sentence(error: Exception) -> str | None:
@@ -23,8 +24,7 @@ def sentence(error: Exception) -> str | None:
         One line; None for an error of this program, which deserves its traceback.
     """
     if isinstance(error, JobFailed):
-        # Of a traceback, the last line says what happened.
-        last = (str(error.job.get("error") or "").strip().splitlines() or ["Unknown error"])[-1].strip()
+        last = last_line(str(error.job.get("error") or "")) or "Unknown error"
         advice = error.failure.advice if error.failure else ""
         return _one_line(f"Job failed: {last.rstrip('.')}. {advice}")
     if isinstance(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 import httpx
 
-from ..client import AsyncEvalClient, EvalClient
-from ..protocol.jobs import JobInfo, JobResults
-from . import wording
+from ..client import AsyncEvalClient, EvalClient, wording
+from ..client.progress import pace
+from ..protocol.jobs import JobInfo, JobResults, JobStatus
+from ..results import headline
 from .markup import Html, card, code, sentence
 from .markup import Table as TextTable
-from .scores import Scores
+from .scores import DIGITS, Scores
 
 _POLL_SECONDS = 0.5
 # Showing a handle must not hold up a notebook whose server is gone.
@@ -130,7 +132,7 @@ class JobHandle:
         if job is None:
             return f"<JobHandle {self.job_id}>"
         text = f"Job {job.job_id[: wording.SHORT_ID]} {job.status.value}: {wording.title(job)} on "
-        about = wording.score(job.metrics or []) or wording.note(job)
+        about = _score(job) or _note(job)
         return "\n".join([text + ", ".join(job.request.tasks) + (f"; {about}" if about else ""), *self.notes])
 
     def _repr_html_(self) -> str:
@@ -140,19 +142,19 @@ class JobHandle:
         if job is None:
             return card(f"Job {self.job_id}", [], "The server does not answer now.", attach)
         scores = [
-            [metric.task, metric.metric, wording.number(metric.value), wording.number(metric.stderr)]
+            [metric.task, metric.metric, *wording.score_parts(metric.value, metric.stderr, DIGITS)]
             for metric in job.metrics or []
         ]
         return card(
-            sentence(f"Job {job.job_id[: wording.SHORT_ID]}  ", wording.status(job)),
+            sentence(f"Job {job.job_id[: wording.SHORT_ID]}  ", wording.status(job.status)),
             [
                 ("Name", job.request.name or ""),
                 ("Model", job.request.model),
                 ("Tasks", ", ".join(job.request.tasks)),
                 ("Limit", "" if job.request.limit is None else job.request.limit),
-                ("Progress", wording.note(job)),
+                ("Progress", _note(job)),
                 ("Advice", job.failure.advice if job.failure else ""),
-                ("Time", wording.duration(job)),
+                ("Time", wording.duration(job, datetime.now(timezone.utc))),
                 ("Notes", Html("<br>".join(sentence(text).text for text in (*job.warnings, *self.notes)))),
             ],
             _scores(scores),
@@ -196,6 +198,21 @@ class JobHandles(list[JobHandle]):
         return "".join(handle._repr_html_() for handle in self)
 
 
+def _note(job: JobInfo) -> str:
+    """Write how far a job is, why it waits, or why it failed."""
+    if job.status is not JobStatus.RUNNING or job.progress is None:
+        return wording.note(job)
+    samples = wording.samples(job)
+    parts = (samples and f"{samples} samples", wording.note(job), pace(job.progress.model_dump()))
+    return ", ".join(part for part in parts if part)
+
+
+def _score(job: JobInfo) -> str:
+    """Write the score that stands for a job, by its name."""
+    best = headline(job.metrics or [])
+    return f"{best.metric} {wording.score([best], DIGITS)}" if best else ""
+
+
 def _scores(rows: Sequence[Sequence[object]]) -> Html:
     if not rows:
         return Html("")
@@ -214,10 +231,10 @@ def jobs_table(jobs: Sequence[JobInfo]) -> TextTable:
                 job.job_id[: wording.SHORT_ID],
                 wording.title(job),
                 ", ".join(job.request.tasks),
-                wording.status(job),
-                wording.note(job),
-                wording.score(job.metrics or []),
-                wording.duration(job),
+                wording.status(job.status),
+                _note(job),
+                _score(job),
+                wording.duration(job, datetime.now(timezone.utc)),
             )
             for job in jobs
         ],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..client import wording
 from ..protocol.jobs import JobInfo, JobResults
-from . import wording
 from .markup import Table
 
-_ARROWS = {True: "↑", False: "↓", None: ""}
+DIGITS = 4  # of a score below 10, after the point
 
 
 class Scores:
@@ -58,20 +58,22 @@ class Scores:
     @property
     def table(self) -> Table:
         """The scores in a table."""
-        filtered = any(row["filter"] != "none" for row in self.rows)
+        filtered = any(wording.filter_name(row["filter"]) for row in self.rows)
         names = ["Job", "Model", "Task", "Metric", *(["Filter"] if filtered else [])]
-        rows = [
-            [
-                row["job_id"][: wording.SHORT_ID],
-                row["model"],
-                row["task"],
-                f"{row['metric']} {_ARROWS[row['higher_is_better']]}".strip(),
-                *([row["filter"] if row["filter"] != "none" else ""] if filtered else []),
-                wording.number(row["value"]) or "none",
-                wording.number(row["stderr"]),
-                "" if row["samples"] is None else f"{row['samples']:,}",
-            ]
-            for row in self.rows
-        ]
+        rows = []
+        for row in self.rows:
+            value, stderr = wording.score_parts(row["value"], row["stderr"], DIGITS)
+            rows.append(
+                [
+                    row["job_id"][: wording.SHORT_ID],
+                    row["model"],
+                    row["task"],
+                    f"{row['metric']} {wording.ARROWS[row['higher_is_better']]}".strip(),
+                    *([wording.filter_name(row["filter"])] if filtered else []),
+                    value or "none",
+                    stderr,
+                    "" if row["samples"] is None else f"{row['samples']:,}",
+                ]
+            )
         numbers = ["Score", "Std. error", "Samples"]
         return Table("Scores", [*names, *numbers], rows, right=numbers, empty="No scores.")

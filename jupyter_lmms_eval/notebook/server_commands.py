@@ -9,14 +9,13 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..api.server_args import ServerArgs
-from ..client import EvalClient
+from ..client import EvalClient, wording
 from ..client.address import split_credentials
 from ..discovery import NoServerRunning, running_servers
 from ..hosting import lifecycle
 from ..hosting.detached import start_detached
 from ..hosting.outcomes import Reused, Started, whereabouts
 from ..protocol.server import ServerRecord
-from . import wording
 from .job import JobHandle
 from .markup import Table
 from .parsing import nearest
@@ -250,7 +249,7 @@ def _devices_table(client: EvalClient, note: str) -> Table:
         (
             device["id"],
             device["name"],
-            _memory(device),
+            wording.memory(device.get("memory_used"), device.get("memory_total")),
             "" if device.get("utilization") is None else f"{device['utilization']:.0%}",
             (device.get("job_id") or "free")[: wording.SHORT_ID],
         )
@@ -258,11 +257,6 @@ def _devices_table(client: EvalClient, note: str) -> Table:
     ]
     columns = ("Device", "Name", "Memory (GB)", "Busy", "Job")
     return Table("Devices", columns, rows, right=columns[2:4], note=note, empty="No devices.")
-
-
-def _memory(device: dict[str, Any]) -> str:
-    used, total = device.get("memory_used"), device.get("memory_total")
-    return "" if total is None else f"{'?' if used is None else f'{used / 1e9:.1f}'} / {total / 1e9:.1f}"
 
 
 def _where(record: ServerRecord) -> str:

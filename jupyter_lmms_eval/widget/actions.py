@@ -9,8 +9,8 @@ import httpx
 from pydantic import ValidationError
 
 from ..client import EvalClient
+from ..client.wording import SHORT_ID
 from ..protocol.jobs import JobResults
-from .cells import SHORT_ID
 from .rows import score_rows
 
 PATIENCE = 120.0  # seconds: a cancelled job answers when its processes are gone

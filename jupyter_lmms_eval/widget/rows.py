@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from ..client.progress import clock
+from ..client import wording
 from ..protocol.jobs import JobInfo, JobStatus, Metric
 from ..protocol.server import Device
 from ..results import headline
-from . import cells
+
+_NOTE = 160  # characters
 
 
 class Row(TypedDict):
@@ -64,9 +66,6 @@ class ScoreRow(TypedDict):
     group: bool
 
 
-_DIRECTIONS = {True: "↑", False: "↓", None: ""}
-
-
 def job_row(job: JobInfo) -> Row:
     """Put a job into words.
 
@@ -80,37 +79,48 @@ def job_row(job: JobInfo) -> Row:
     Row
         What its row shows. The same job gives the same row at any time: durations are left to the page's clock.
     """
-    running = job.status is JobStatus.RUNNING
-    progress = job.progress if running or job.status is JobStatus.COMPLETED else None
-    pace = job.progress if running else None
+    pace = job.progress if job.status is JobStatus.RUNNING else None
+    share = wording.fraction(job)
     best = headline(job.metrics or [])
-    value, stderr = cells.score(best.value, best.stderr) if best else ("", "")
-    eta = None if pace is None else pace.eta_seconds
+    value, stderr = wording.score_parts(best.value, best.stderr) if best else ("", "")
     return Row(
         job_id=job.job_id,
-        short_id=job.job_id[: cells.SHORT_ID],
+        short_id=job.job_id[: wording.SHORT_ID],
         name=job.request.name or "",
         model=job.request.model,
-        tasks=cells.tasks(job.request.tasks),
+        tasks=wording.tasks(job.request.tasks),
         all_tasks=", ".join(job.request.tasks),
         status=job.status.value,
-        fraction=cells.fraction(pace),
-        samples=cells.samples(progress),
-        note=cells.note(job),
+        # Finer steps than a bar can show would be changes to send.
+        fraction=None if share is None else round(share, 3),
+        samples=wording.samples(job, " / "),
+        note=textwrap.shorten(wording.note(job), _NOTE, placeholder=" …"),
         advice=job.failure.advice if job.failure else "",
-        rate=cells.rate(pace.rate) if pace else "",
+        rate=wording.rate(job),
         rate_number=pace.rate if pace else None,
-        eta="" if eta is None else clock(eta),
-        eta_number=eta,
+        eta=wording.time_left(job),
+        eta_number=pace.eta_seconds if pace else None,
         score=value,
         stderr=stderr,
-        score_name=cells.score_name(best) if best else "",
+        score_name=_score_name(best) if best else "",
         score_number=best.value if best else None,
-        created=cells.seconds(job.created_at),
-        started=cells.seconds(job.started_at),
-        ended=cells.seconds(job.completed_at) if job.status.finished else None,
-        devices=cells.devices(job.devices),
+        created=_seconds(job.created_at),
+        started=_seconds(job.started_at),
+        ended=_seconds(job.completed_at) if job.status.finished else None,
+        devices=wording.devices(job.devices),
     )
+
+
+def _score_name(metric: Metric) -> str:
+    """Name a score in full, for example ``mme mme_score``, or ``gsm8k exact_match (strict)`` with a filter."""
+    chosen = wording.filter_name(metric.filter)
+    return " ".join([metric.task, metric.metric, *([f"({chosen})"] if chosen else [])])
+
+
+def _seconds(text: str | None) -> float | None:
+    """Read a time of the server, in seconds since the epoch."""
+    at = wording.moment(text)
+    return None if at is None else at.timestamp()
 
 
 def device_row(device: Device) -> DeviceRow:
@@ -126,13 +136,14 @@ def device_row(device: Device) -> DeviceRow:
     DeviceRow
         What is shown of it; shares are rounded to what a small bar can show.
     """
+    memory = wording.memory(device.memory_used, device.memory_total)
     share = None
     if device.memory_total and device.memory_used is not None:
         share = round(min(1.0, device.memory_used / device.memory_total), 2)
     return DeviceRow(
         id=device.id,
         name=device.name,
-        memory=cells.memory(device.memory_used, device.memory_total),
+        memory=memory and f"{memory} GB",
         memory_share=share,
         busy_share=None if device.utilization is None else round(device.utilization, 2),
         job_id=device.job_id,
@@ -154,13 +165,13 @@ def score_rows(metrics: Sequence[Metric]) -> list[ScoreRow]:
     """
     rows = []
     for metric in metrics:
-        value, stderr = cells.score(metric.value, metric.stderr, digits=4)
+        value, stderr = wording.score_parts(metric.value, metric.stderr, digits=4)
         rows.append(
             ScoreRow(
                 task=metric.task,
                 metric=metric.metric,
-                filter="" if metric.filter == "none" else metric.filter,
-                direction=_DIRECTIONS[metric.higher_is_better],
+                filter=wording.filter_name(metric.filter),
+                direction=wording.ARROWS[metric.higher_is_better],
                 score=value or "none",
                 stderr=stderr and f"± {stderr}",
                 samples="" if metric.samples is None else f"{metric.samples:,}",

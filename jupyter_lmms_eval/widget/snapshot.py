@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from html import escape
 
+from ..client import wording
+from ..client.progress import clock
 from ..protocol.jobs import JobStatus
-from . import cells
 from .rows import Row
 
 MOST = 100  # rows; a saved notebook must stay small
@@ -55,8 +55,7 @@ def summary(rows: Iterable[Row]) -> str:
     str
         For example ``1 running, 3 completed``.
     """
-    counts = Counter(row["status"] for row in rows)
-    return ", ".join(f"{counts[status]:,} {status.value}" for status in JobStatus if counts[status]) or "No jobs yet"
+    return wording.counts(row["status"] for row in rows) or "No jobs yet"
 
 
 def as_text(rows: Sequence[Row], now: float, heard_at: float | None = None) -> str:
@@ -132,12 +131,17 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
         " ".join(part for part in (row["short_id"], row["name"]) if part),
         row["model"],
         row["tasks"],
-        f"{cells.SYMBOLS[JobStatus(row['status'])]} {row['status']}",
+        wording.status(JobStatus(row["status"])),
         ", ".join(part for part in progress if part),
-        " ± ".join(part for part in (row["score"], row["stderr"]) if part),
-        cells.duration(row["started"], row["ended"], now),
+        wording.with_error(row["score"], row["stderr"]),
+        _duration(row, now),
         row["devices"],
     )
+
+
+def _duration(row: Row, now: float) -> str:
+    end = row["ended"] if JobStatus(row["status"]).finished else now
+    return "" if row["started"] is None or end is None else clock(end - row["started"])
 
 
 def _clip(cell: str) -> str:

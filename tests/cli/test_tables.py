@@ -259,50 +259,6 @@ def test_notes(changes: dict[str, Any], note: str) -> None:
     assert cells.job_row(make_job(**changes), NOW).note == note
 
 
-@pytest.mark.parametrize(
-    ("value", "stderr", "digits", "parts"),
-    [
-        (0.87333, 0.01571, 3, ("0.873", "0.016")),
-        (0.87333, None, 4, ("0.8733", "")),
-        (87.333, 1.571, 3, ("87.33", "1.57")),
-        (1512.333, 12.1, 3, ("1512.3", "12.1")),
-        (-0.5, 0.1, 3, ("-0.500", "0.100")),
-        (None, 0.1, 3, ("", "")),
-        (0.0, 0.0, 3, ("0.000", "0.000")),
-    ],
-)
-def test_scores(value: float | None, stderr: float | None, digits: int, parts: tuple[str, str]) -> None:
-    assert cells.score_parts(value, stderr, digits) == parts
-
-
-@pytest.mark.parametrize(
-    ("names", "short"),
-    [
-        ([], ""),
-        (["cpu:0"], "cpu:0"),
-        (["cuda:0", "cuda:1", "cuda:7"], "cuda:0,1,7"),
-        (["cuda:0", "cpu:1"], "cuda:0 cpu:1"),
-    ],
-)
-def test_devices_in_little_room(names: list[str], short: str) -> None:
-    assert cells.devices(names) == short
-
-
-@pytest.mark.parametrize(
-    ("started", "completed", "status", "expected"),
-    [
-        (None, None, "queued", ""),
-        ("2026-11-22T10:05:00+00:00", None, "running", "0:03"),
-        ("2026-11-22T11:05:00+01:00", None, "running", "0:03"),
-        ("2026-11-22T10:00:00Z", "2026-11-22T10:00:10Z", "completed", "0:10"),
-        ("2026-11-22T10:00:00Z", None, "failed", ""),
-        ("yesterday", None, "running", ""),
-    ],
-)
-def test_durations(started: str | None, completed: str | None, status: str, expected: str) -> None:
-    assert cells.duration(make_job(status=status, started_at=started, completed_at=completed), NOW) == expected
-
-
 def test_a_row_of_each_state() -> None:
     rows = {job.status: cells.job_row(job, NOW) for job in (QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED)}
     assert [row.status for row in rows.values()] == [

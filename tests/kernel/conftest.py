@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -108,10 +110,13 @@ def _ran(reply: dict[str, Any], heard: list[dict[str, Any]]) -> Ran:
     )
 
 
+OLD_KERNEL = os.environ.get("LMMS_EVAL_TEST_OLD_KERNEL")
+
+
 @contextmanager
-def run_kernel(folder: Path) -> Iterator[Kernel]:
+def run_kernel(folder: Path, name: str = "python3") -> Iterator[Kernel]:
     """Start a kernel in a folder and end it."""
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+    manager, client = start_new_kernel(kernel_name=name, cwd=str(folder))
     kernel = Kernel(manager, client)
     try:
         yield kernel
@@ -127,6 +132,20 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[[], Kernel]]:
     """Start kernels that end with the test."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(run_kernel(tmp_path))
+
+
+@pytest.fixture
+def old_kernel(tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel of the oldest supported ipykernel, with the extension."""
+    if OLD_KERNEL is None:
+        pytest.skip("no Python with ipykernel 6 is named by LMMS_EVAL_TEST_OLD_KERNEL")
+    folder = Path(os.environ["JUPYTER_DATA_DIR"]) / "kernels" / "old"
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [OLD_KERNEL, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "old", "language": "python"}))
+    with run_kernel(tmp_path, "old") as started:
+        assert started.run(LOAD).status == "ok"
+        yield started
 
 
 @pytest.fixture

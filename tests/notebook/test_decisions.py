@@ -108,6 +108,41 @@ def test_what_others_wrote_is_escaped() -> None:
     assert "failed" in repr(handle)
 
 
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"status": "queued", "position_in_queue": 0}, "next"),
+        (
+            {
+                "status": "running",
+                "progress": {
+                    "phase": "answering",
+                    "samples_done": 9,
+                    "samples_total": 2000,
+                    "rate": 2,
+                    "eta_seconds": 5,
+                },
+            },
+            "9/2,000 samples, 2 samples/s, 0:05 left",
+        ),
+        ({"status": "running", "progress": {"phase": "loading model"}}, "loading model"),
+        ({"status": "failed", "error": "Traceback\nKeyError: x"}, "KeyError: x"),
+        (
+            {"status": "completed", "metrics": [{"task": "mme", "metric": "acc", "value": 0.5, "stderr": 0.01}]},
+            "acc 0.5000 ± 0.0100",
+        ),
+    ],
+)
+def test_a_job_in_words(changes: dict[str, Any], shown: str) -> None:
+    job = JobInfo.model_validate(
+        {"job_id": "0123456789", "created_at": "2026-01-01T00:00:00Z", "request": REQUEST} | changes
+    )
+    handle = JobHandle(EvalClient("http://localhost:1"), job.job_id)
+    handle._last = job
+    assert repr(handle) == f"Job 01234567 {job.status.value}: dummy on mme; {shown}"
+    assert f">{shown}<" in jobs_table([job])._repr_html_()
+
+
 def test_a_handle_without_a_server_still_says_how_to_attach() -> None:
     handle = JobHandle(EvalClient("http://localhost:1"), "abc")
     assert "%lmms_eval_server status abc" in handle._repr_html_()

@@ -58,6 +58,15 @@ def test_text_says_what_the_table_says() -> None:
     assert len({line.index("  ", 20) for line in lines[1:2]}) == 1
 
 
+def test_a_job_whose_end_nobody_knows_has_no_duration() -> None:
+    known, unknown = (
+        as_text([job_row(job("a", "failed", started_at="2026-11-22T10:00:00Z", completed_at=end))], NOW)
+        for end in ("2026-11-22T10:00:09Z", None)
+    )
+    assert "0:09" in known.splitlines()[2]
+    assert unknown.splitlines()[2].endswith("failed")
+
+
 def test_html_holds_no_markup_of_a_job() -> None:
     evil = job("<b>id</b>", request={"name": "<script>alert(1)</script>", "model": "a&b", "tasks": ['"><img src=x>']})
     reader = read(as_html([job_row(evil)], NOW))

@@ -23,9 +23,13 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** Write how long a job runs or ran; empty if it did not start. @param {Row} row @param {number} now */
+/**
+ * Write how long a job runs or ran; empty if it did not start, or if nobody knows when it ended.
+ * @param {Row} row @param {number} now
+ */
 export function duration(row, now) {
-  return row.started === null ? "" : clock((row.ended ?? now) - row.started);
+  const end = is_finished(row.status) ? row.ended : now;
+  return row.started === null || end === null ? "" : clock(end - row.started);
 }
 
 /** Name a job for people who hear the page. @param {Row} row */
