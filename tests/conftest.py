@@ -79,6 +79,14 @@ def _private_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let discovery see only the servers that are started within."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
+        yield
+
+
+@contextmanager
 def run_server(state_dir: Path, *arguments: str, **environment: str) -> Iterator[Server]:
     """Start a server and end it."""
     state_dir.mkdir(parents=True, exist_ok=True)

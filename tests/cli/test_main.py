@@ -303,7 +303,14 @@ def test_watching_in_a_terminal_until_control_c(server: SpeakingServer) -> None:
     job_id = server.add(RUNNING)
     terminal, other_end = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-    process = subprocess.Popen(command("jobs", "-w"), stdout=other_end, stderr=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        command("jobs", "-w"),
+        stdout=other_end,
+        stderr=subprocess.PIPE,
+        env=environment,
+        # As a terminal's shell starts it: whoever runs the tests in the background has Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no lock is held here)
+    )
     os.close(other_end)
     try:
         seen = read_until(terminal, "1,312/2,374")

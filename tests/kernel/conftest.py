@@ -19,9 +19,16 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from jupyter_lmms_eval import EvalClient
 from jupyter_lmms_eval.discovery import running_servers
 from jupyter_lmms_eval.protocol.server import ServerRecord
+from tests.conftest import alone
 
 LOAD = "%load_ext jupyter_lmms_eval"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with alone(tmp_path_factory.mktemp("runtime")):
+        yield
 
 
 @dataclass

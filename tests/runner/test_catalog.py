@@ -52,8 +52,19 @@ def folders(tmp_path: Path) -> list[str]:
 
 def test_the_earlier_folder_wins(folders: list[str]) -> None:
     index = index_tasks(folders)
-    assert index["x_a"] == {"type": "task", "output_type": "multiple_choice", "dataset_path": "p"}
-    assert index["x_b"] == {"type": "task", "output_type": "generate_until", "dataset_path": "q"}
+    first = Path(folders[0])
+    assert index["x_a"] == {
+        "type": "task",
+        "yaml_path": str(first / "a.yaml"),
+        "output_type": "multiple_choice",
+        "dataset_path": "p",
+    }
+    assert index["x_b"] == {
+        "type": "task",
+        "yaml_path": str(first / "b.yaml"),
+        "output_type": "generate_until",
+        "dataset_path": "q",
+    }
     assert index["x_group"]["tasks"] == ["x_a", "x_b", "x_tag"]
     assert index["x_python"] == {"type": "python_task"}
     assert sorted(index["x_tag"]["tasks"]) == ["x_a", "x_b"]
