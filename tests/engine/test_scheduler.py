@@ -93,6 +93,17 @@ def test_accepted_jobs_survive_kill_minus_nine(start_server: Start, slow_tasks: 
     assert second.client.wait_for_job(waiting, poll_interval=0.2, verbose=False)["status"] == "completed"
 
 
+def test_no_rank_outlives_a_killed_server(start_server: Start, slow_tasks: Path) -> None:
+    server = start_server("--include-path", str(slow_tasks), "--cpu-slots", "2")
+    request = {**SMALL, "tasks": ["slow_digits"], "limit": 2, "num_gpus": 2, "device": "cpu"}
+    job_id = server.client.evaluate(**request)["job_id"]
+    job = server.client.get_job(job_id)
+    eventually(lambda: len(processes_of(job)) == 3)  # two ranks and their supervisor
+    eventually(lambda: (server.client.get_job(job_id)["progress"] or {}).get("phase") == "scoring", patience=60)
+    server.process.send_signal(signal.SIGKILL)
+    eventually(lambda: not processes_of(job), patience=5)
+
+
 def test_a_running_job_is_cancelled_with_all_its_processes(start_server: Start, slow_tasks: Path) -> None:
     server = start_server("--include-path", str(slow_tasks))
     job_id = server.client.evaluate(**{**SMALL, "tasks": ["slow_digits"], "limit": 1})["job_id"]
