@@ -71,7 +71,6 @@ class JobScheduler:
         self._revision = 0
         self._wake = asyncio.Event()
         self._runs: set[asyncio.Task[None]] = set()
-        self._stopping = False
 
     # ------------------------------------------------------------------------------------------- life
 
@@ -104,7 +103,6 @@ class JobScheduler:
 
     async def stop(self) -> None:
         """End everything. Running jobs go back to the queue, for the next server on this state directory."""
-        self._stopping = True
         for task in (self._placing, self._first_catalog):
             task.cancel()
         await asyncio.gather(self._placing, self._first_catalog, return_exceptions=True)
