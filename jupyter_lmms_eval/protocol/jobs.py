@@ -110,6 +110,11 @@ class EvaluateRequest(BaseModel):
     )
     name: str | None = Field(default=None, max_length=200, description="A name for people")
     priority: Integer = Field(default=0, description="Higher starts first; equal ones in order of arrival")
+    timeout: Number | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds it may run, all attempts together; beyond them it fails and its answers are kept",
+    )
 
     @field_validator("tasks")
     @classmethod
@@ -179,6 +184,8 @@ class FailureCause(str, Enum):
     MISSING_DATA = "missing_data"
     CRASH = "crash"
     TIMEOUT = "timeout"
+    STALLED = "stalled"
+    DISK_FULL = "disk_full"
     ERROR = "error"
 
 
@@ -206,6 +213,30 @@ class Metric(BaseModel):
     group: bool = Field(default=False, description="Whether the score is of a group of tasks")
 
 
+class AttemptEnd(str, Enum):
+    """How an attempt at a job ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """The server ended, or its machine."""
+
+
+class Attempt(BaseModel):
+    """One start of a job, and how it ended."""
+
+    number: int
+    started_at: str
+    seconds: float = Field(default=0, description="How long it ran")
+    devices: list[str] = Field(default_factory=list)
+    batch_size: int | str | None = Field(default=None, description="If another one than requested was used")
+    samples_done: int = Field(default=0, description="Samples answered when it ended, earlier attempts' too")
+    ended: AttemptEnd | None = Field(default=None, description="Null while it runs")
+    cause: FailureCause | None = None
+    message: str = Field(default="", description="Why it ended, one sentence")
+
+
 class JobInfo(BaseModel):
     """A job as the server knows it."""
 
@@ -227,6 +258,13 @@ class JobInfo(BaseModel):
     warnings: list[str] = Field(default_factory=list)
     devices: list[str] = Field(default_factory=list, description="Devices the job holds or held")
     attempt: int = Field(default=0, description="How often the job was started")
+    attempts: list[Attempt] = Field(
+        default_factory=list, description="The starts since it was submitted, or since a person tried it again"
+    )
+    finishing: bool = Field(default=False, description="Asked to score what is answered and end")
+    partial: bool = Field(
+        default=False, description="Whether the scores are of the samples answered until it was told to end"
+    )
     revision: int = Field(default=0, description="Grows with every change of any job")
     job_dir: str | None = None
 
@@ -289,6 +327,7 @@ class JobResults(BaseModel):
     job_id: str
     status: JobStatus
     model: str
+    partial: bool = Field(default=False, description="Whether the job was told to end before all samples were answered")
     metrics: list[Metric]
     n_samples: dict[str, SampleCount]
     timings: dict[str, float] = Field(description="Seconds per phase")

@@ -46,6 +46,16 @@ class RunFiles:
         """Output of the evaluation, without colours and secrets."""
         return self.job_dir / "log.txt"
 
+    @property
+    def finish(self) -> Path:
+        """Its presence asks the evaluation to answer no more, to score what is complete, and to end."""
+        return self.job_dir / "finish"
+
+    @property
+    def card(self) -> Path:
+        """What the database says of the job, for the day on which the database is damaged."""
+        return self.job_dir / "job.json"
+
     def outcome(self, attempt: int, rank: int = 0) -> Path:
         """How an attempt ended (`RunOutcome`): the sentinel, written last and at once."""
         return self.job_dir / f"outcome-{attempt}-{rank}.json"
@@ -117,4 +127,5 @@ class RunOutcome(BaseModel):
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds per phase")
     versions: dict[str, Any] = Field(default_factory=dict)
     errors_logged: int = 0
+    partial: bool = Field(default=False, description="Whether it was told to end before all samples were answered")
     failure: Failure | None = None

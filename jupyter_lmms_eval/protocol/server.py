@@ -17,6 +17,7 @@ class HealthResponse(BaseModel):
     server_id: str = Field(default="", description="Random identity of this server process")
     version: str = ""
     pid: int = 0
+    notices: list[str] = Field(default_factory=list, description="What a person should know, such as a full disk")
 
 
 class Device(BaseModel):
@@ -29,6 +30,7 @@ class Device(BaseModel):
     memory_used: int | None = Field(default=None, description="Bytes, by anyone")
     utilization: float | None = Field(default=None, description="Busy share of the last second, 0 to 1")
     job_id: str | None = Field(default=None, description="The job that holds it")
+    held_by: str | None = Field(default=None, description="Who else keeps jobs from it, in words")
 
 
 class DeviceList(BaseModel):
