@@ -83,6 +83,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             temp_dir_prefix=args.temp_dir_prefix,
             include_paths=args.include_paths,
             cpu_slots=args.cpu_slots,
+            crash_retries=args.crash_retries,
+            stall_factor=args.stall_factor,
+            stall_seconds=args.stall_seconds,
+            min_free_gpu_memory=args.min_free_gpu_memory,
         )
     )
     await scheduler.start()

@@ -12,12 +12,14 @@ from starlette.exceptions import HTTPException
 
 from ..engine.errors import (
     CatalogUnavailable,
+    DiskFull,
     EngineError,
     InvalidRequest,
     JobAlreadyFinished,
     JobNotFinished,
     JobNotFound,
     KeyReused,
+    ResultsGone,
     ResultsNotReady,
 )
 from ..engine.validation import nearest
@@ -31,6 +33,8 @@ STATUS_OF = {
     JobNotFinished: 409,
     KeyReused: 409,
     ResultsNotReady: 409,
+    ResultsGone: 410,
+    DiskFull: 507,
     CatalogUnavailable: 503,
 }
 

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from ..engine.scheduler import JobScheduler
 from ..protocol.jobs import (
+    CancelMode,
     CancelResponse,
     EvaluateRequest,
     JobInfo,
@@ -37,6 +38,7 @@ FOLLOW_SECONDS = 0.5
         409: {"model": ErrorResponse, "description": "The idempotency key belongs to another request"},
         422: {"model": ErrorResponse, "description": "It cannot work; the sentence says why"},
         503: {"model": ErrorResponse, "description": "The tasks and models could not be listed"},
+        507: {"model": ErrorResponse, "description": "The disk is full; nothing of it was kept"},
     },
 )
 async def submit_evaluation(
@@ -90,20 +92,46 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}", summary="Get a job", responses=_NOT_FOUND)
-async def get_job(scheduler: Scheduler, job_id: JobId) -> JobInfo:
-    """Return a job: status, progress, and when it is over its scores or what went wrong."""
-    return await scheduler.get(job_id)
+async def get_job(request: Request, scheduler: Scheduler, job_id: JobId) -> JobInfo:
+    """Return a job: status, progress, and when it is over its scores or what went wrong.
+
+    A server started with `--cancelled-as-failed` says `failed` of a cancelled job here, for clients that know no
+    other end and would wait forever.
+    """
+    info = await scheduler.get(job_id)
+    if info.status is JobStatus.CANCELLED and request.app.state.server_args.cancelled_as_failed:
+        return info.model_copy(update={"status": JobStatus.FAILED, "error": "The job was cancelled"})
+    return info
 
 
 @router.delete(
     "/jobs/{job_id}",
     summary="Cancel a job",
-    responses={**_NOT_FOUND, 400: {"model": ErrorResponse, "description": "The job is over"}},
+    responses={
+        **_NOT_FOUND,
+        400: {"model": ErrorResponse, "description": "The job is over"},
+        507: {"model": ErrorResponse, "description": "The disk is full"},
+    },
 )
-async def cancel_job(scheduler: Scheduler, job_id: JobId) -> CancelResponse:
-    """Cancel a queued or running job. When this answers, its processes are gone."""
-    await scheduler.cancel(job_id)
-    return CancelResponse(message=f"Job {job_id} cancelled")
+async def cancel_job(
+    scheduler: Scheduler,
+    job_id: JobId,
+    mode: Annotated[
+        CancelMode,
+        Query(description="`abort` ends it now; `finish` scores the samples that are answered, then ends it"),
+    ] = CancelMode.ABORT,
+) -> CancelResponse:
+    """Cancel a queued or running job; cancelling a cancelled one changes nothing.
+
+    With `abort` its processes are gone when this answers. With `finish` this answers at once; the job answers no
+    more, and ends as `cancelled` with `partial` scores. A job without an answer is just cancelled.
+    """
+    if mode is CancelMode.ABORT:
+        await scheduler.cancel(job_id)
+        return CancelResponse(message=f"Job {job_id} cancelled")
+    info = await scheduler.finish_early(job_id)
+    scoring = "answers no more; what is complete is scored"
+    return CancelResponse(message=f"Job {job_id} {scoring if info.finishing else 'cancelled'}")
 
 
 @router.post(
@@ -142,10 +170,17 @@ async def read_logs(
 @router.get(
     "/jobs/{job_id}/results",
     summary="Get the results of a job",
-    responses={**_NOT_FOUND, 409: {"model": ErrorResponse, "description": "There are none (yet)"}},
+    responses={
+        **_NOT_FOUND,
+        409: {"model": ErrorResponse, "description": "There are none (yet)"},
+        410: {"model": ErrorResponse, "description": "Their files are gone or damaged"},
+    },
 )
 async def get_results(scheduler: Scheduler, job_id: JobId) -> JobResults:
-    """Return the parsed scores of a completed job, its number of samples, and how long each phase took."""
+    """Return the parsed scores, the number of samples, and how long each phase took.
+
+    A job that was told to finish early has them too, marked `partial`.
+    """
     return await scheduler.results(job_id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,15 @@ class ServerArgs:
         Names, beyond those of this machine, by which clients may address the server.
     allow_merge
         Whether /merge may be used. It unpickles the checkpoint, that is: runs code in it.
+    crash_retries
+        Further attempts after an evaluation crashed or hung, as long as none gets further than those before.
+    stall_factor, stall_seconds
+        An evaluation hangs if no chunk of samples is finished for so many times the usual time, and for at least
+        so many seconds.
+    min_free_gpu_memory
+        Share of a GPU's memory, 0 to 1, that must be free before an evaluation starts there.
+    cancelled_as_failed
+        Whether ``GET /jobs/{id}`` says ``failed`` of cancelled jobs, for clients that would wait forever.
 
     Raises
     ------
@@ -53,14 +63,16 @@ class ServerArgs:
     cpu_slots: int = 1
     allowed_hosts: list[str] = field(default_factory=list)
     allow_merge: bool = False
+    crash_retries: int = 2
+    stall_factor: float = 10.0
+    stall_seconds: float = 1800.0
+    min_free_gpu_memory: float = 0.5
+    cancelled_as_failed: bool = False
 
     def __post_init__(self) -> None:
         if not _is_int(self.port) or not 1 <= self.port <= 65535:
             raise ValueError(f"Port must be an integer between 1 and 65535, got {_described(self.port)}")
-        for name in ("max_completed_jobs", "cpu_slots"):
-            value = getattr(self, name)
-            if not _is_int(value) or value < 1:
-                raise ValueError(f"{name} must be a positive integer, got {_described(value)}")
+        self._check_numbers()
         for name in ("host", "temp_dir_prefix"):
             value = getattr(self, name)
             if not isinstance(value, str) or (name == "host" and not value):
@@ -78,6 +90,19 @@ class ServerArgs:
                 f"Host {self.host!r} is reached by other machines, and whoever submits a job runs code here: "
                 "keep the token, or listen on localhost"
             )
+
+    def _check_numbers(self) -> None:
+        for name, least in (("max_completed_jobs", 1), ("cpu_slots", 1), ("crash_retries", 0)):
+            value = getattr(self, name)
+            if not _is_int(value) or value < least:
+                what = "a positive integer" if least else "zero or a positive integer"
+                raise ValueError(f"{name} must be {what}, got {_described(value)}")
+        for name in ("stall_factor", "stall_seconds"):
+            value = getattr(self, name)
+            if not _is_number(value) or value <= 0:
+                raise ValueError(f"{name} must be a positive number, got {_described(value)}")
+        if not _is_number(self.min_free_gpu_memory) or not 0 <= self.min_free_gpu_memory <= 1:
+            raise ValueError(f"min_free_gpu_memory must be from 0 to 1, got {_described(self.min_free_gpu_memory)}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ServerArgs:
@@ -102,6 +127,10 @@ def is_loopback(host: str) -> bool:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _described(value: object) -> str:

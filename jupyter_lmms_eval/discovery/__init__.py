@@ -1,12 +1,14 @@
 """Which evaluation servers live on this machine: private records, liveness, and the choice of one."""
 
 from .finder import NoServerRunning, RunningServer, ServerAddress, find_server, known_token, running_servers
-from .liveness import Liveness, process_create_time
+from .identity import ProcessIdentity, process_create_time
+from .liveness import Liveness
 from .records import read_records, record_path, remove_record, write_record
 
 __all__ = [
     "Liveness",
     "NoServerRunning",
+    "ProcessIdentity",
     "RunningServer",
     "ServerAddress",
     "find_server",

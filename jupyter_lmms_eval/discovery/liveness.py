@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from enum import Enum
 
-import psutil
-
 from ..protocol.server import ServerRecord
+from .identity import ProcessIdentity, process_create_time
 
-# Linux derives the create time from the boot time, which moves a little when the clock is corrected.
-CREATE_TIME_TOLERANCE = 1.0
+__all__ = ["Answer", "Liveness", "ask", "judge", "liveness", "process_create_time", "process_lives"]
 
 
 class Liveness(Enum):
@@ -51,28 +49,6 @@ def judge(process_lives: bool, answer: Answer) -> Liveness:
     return Liveness.ALIVE if answer is Answer.SAME_SERVER else Liveness.BUSY
 
 
-def process_create_time(pid: int) -> float | None:
-    """When a process started.
-
-    Parameters
-    ----------
-    pid
-        Its number.
-
-    Returns
-    -------
-    float or None
-        Seconds since the epoch; None if there is no such process, or only its zombie.
-    """
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process.create_time()
-    except (psutil.Error, ValueError):
-        return None
-
-
 def process_lives(record: ServerRecord) -> bool:
     """Whether the process that wrote the record is still there, and its number was not given to another.
 
@@ -86,8 +62,8 @@ def process_lives(record: ServerRecord) -> bool:
     bool
         True if number and start time agree.
     """
-    create_time = process_create_time(record.pid)
-    return create_time is not None and abs(create_time - record.create_time) <= CREATE_TIME_TOLERANCE
+    # Servers of before recorded only the time of the wall clock.
+    return ProcessIdentity(record.pid, record.process_start or repr(record.create_time)).alive()
 
 
 def ask(record: ServerRecord, timeout: float) -> Answer:

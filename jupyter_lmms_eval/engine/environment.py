@@ -6,7 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 
 # A server started inside a distributed job must not make its evaluations believe they are ranks of it.
-_LAUNCHER_PREFIXES = ("SLURM_", "PMI_", "PMIX_", "OMPI_", "MPI_", "TORCHELASTIC_", "ACCELERATE_")
+_LAUNCHER_PREFIXES = (
+    "SLURM_",
+    "PMI_",
+    "PMIX_",
+    "OMPI_",
+    "MPI_",
+    "MV2_COMM_WORLD_",
+    "TORCHELASTIC_",
+    "ACCELERATE_",
+    "FSDP_",
+    "DEEPSPEED_",
+)
 _LAUNCHER_NAMES = frozenset(
     {
         "RANK",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..protocol.server import FieldError
 
@@ -17,6 +18,23 @@ class EvaluationPackagesMissing(EngineError):
 
 class StateDirTaken(EngineError):
     """Another server works on the same state directory."""
+
+
+class StoreTooNew(EngineError):
+    """The database of jobs was made by a newer version of this package."""
+
+
+class DiskFull(EngineError):
+    """There is no room on the disk of the jobs; what could not be stored was not stored at all.
+
+    Parameters
+    ----------
+    folder
+        Where room is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"The disk of the jobs is full: make room on the disk of {folder}, then try again")
 
 
 class JobNotFound(EngineError):
@@ -46,6 +64,24 @@ class KeyReused(EngineError):
 
 class ResultsNotReady(EngineError):
     """The job has no results (yet)."""
+
+
+class ResultsGone(EngineError):
+    """The files of a job's results are gone or damaged.
+
+    Parameters
+    ----------
+    job_id
+        The job.
+    why
+        What is wrong with them.
+    """
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(
+            f"The results of job {job_id} cannot be read ({why}); try it again: its answers are kept, so that only "
+            "the scoring is done anew"
+        )
 
 
 class CatalogUnavailable(EngineError):

@@ -66,6 +66,11 @@ class ProgressBook:
         self._recent: deque[tuple[float, int]] = deque()
         self.notices: list[str] = []
 
+    @property
+    def finished(self) -> bool:
+        """Whether the evaluation said that it is done."""
+        return self._phase == "done"
+
     def add(self, event: RunEvent) -> None:
         """Take one event in."""
         if event.attempt != self._attempt:
@@ -73,7 +78,7 @@ class ProgressBook:
         if event.event == "phase" and event.phase and event.rank == 0:
             self._phase = event.phase
             if event.phase == "answering":
-                self._recent.append((event.time, sum(self._done.values())))
+                self._note(event.time)
         elif event.event == "plan" and event.task is not None:
             self._totals[event.rank, event.task] = event.total or 0
         elif event.event == "notice" and event.message and event.message not in self.notices:
@@ -82,9 +87,14 @@ class ProgressBook:
             self._errors[event.rank] = event.errors
         if event.done is not None:
             self._done |= {(event.rank, task): done for task, done in event.done.items()}
-            self._recent.append((event.time, sum(self._done.values())))
-            while len(self._recent) > 2 and event.time - self._recent[1][0] > RATE_WINDOW_SECONDS:
-                self._recent.popleft()
+            self._note(event.time)
+
+    def _note(self, at: float) -> None:
+        if self._recent and at < self._recent[-1][0]:  # the machine's clock was set back
+            self._recent.clear()
+        self._recent.append((at, sum(self._done.values())))
+        while len(self._recent) > 2 and at - self._recent[1][0] > RATE_WINDOW_SECONDS:
+            self._recent.popleft()
 
     def progress(self) -> Progress:
         """Return how far the attempt is."""

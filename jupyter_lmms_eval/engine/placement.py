@@ -62,11 +62,18 @@ def eligible_devices(device: str | None, devices: Sequence[str]) -> list[str]:
     return [name for name in devices if name == device]
 
 
-def place(waiting: Sequence[WaitingJob], devices: Sequence[str], held: Mapping[str, str]) -> Placement:
+def place(
+    waiting: Sequence[WaitingJob],
+    devices: Sequence[str],
+    held: Mapping[str, str],
+    blocked: Mapping[str, str] | None = None,
+    pause: str | None = None,
+) -> Placement:
     """Decide what starts.
 
     Order is priority, then age. A job that does not fit yet keeps the free devices it could use from the jobs
-    behind it, so a job that needs many is never starved by small ones; jobs that need other devices pass it.
+    behind it, so a job that needs many is never starved by small ones; jobs that need other devices pass it. A job
+    that needs more than there are keeps nothing: after a restart with fewer GPUs it must not hold up the others.
 
     Parameters
     ----------
@@ -76,44 +83,72 @@ def place(waiting: Sequence[WaitingJob], devices: Sequence[str], held: Mapping[s
         Identities of all devices.
     held
         The devices that are taken, and the job that holds each.
+    blocked
+        Devices that cannot be used although no job of ours holds them, and why, in words: another server has it,
+        or a stranger's memory fills it. Of a device that is also held the job is told.
+    pause
+        What keeps every job from starting, in words, such as a full disk; None if nothing does.
     """
     decision = Placement()
-    free = [device for device in devices if device not in held]
+    order = sorted(waiting, key=lambda job: (-job.priority, job.seq))
+    if pause is not None:
+        return Placement(waits={job.job_id: pause for job in order})
+    blocked = {device: reason for device, reason in (blocked or {}).items() if device not in held}
+    free = [device for device in devices if device not in held and device not in blocked]
     kept: dict[str, str] = {}
-    for job in sorted(waiting, key=lambda job: (-job.priority, job.seq)):
+    for job in order:
         eligible = eligible_devices(job.device, devices)
+        if len(eligible) < job.count:
+            decision.waits[job.job_id] = _impossible(job, len(eligible))
+            continue
         usable = [device for device in free if device in eligible]
         if len(usable) >= job.count:
             granted = tuple(usable[: job.count])
             decision.starts[job.job_id] = granted
             free = [device for device in free if device not in granted]
             continue
-        decision.waits[job.job_id] = _reason(job, eligible, usable, held, decision.starts, kept)
+        holders = {**held, **{device: other for other, granted in decision.starts.items() for device in granted}}
+        decision.waits[job.job_id] = _reason(job, eligible, len(usable), holders, blocked, kept)
         for device in usable:
             kept[device] = job.job_id
         free = [device for device in free if device not in usable]
     return decision
 
 
+def _impossible(job: WaitingJob, there_are: int) -> str:
+    if job.count == 1:
+        return f"needs {job.device or 'a device'}, which the machine does not have"
+    return f"needs {job.count} devices, the machine has {there_are}"
+
+
 def _reason(
     job: WaitingJob,
     eligible: Sequence[str],
-    usable: Sequence[str],
-    held: Mapping[str, str],
-    starts: Mapping[str, tuple[str, ...]],
+    usable: int,
+    holders: Mapping[str, str],
+    blocked: Mapping[str, str],
     kept: Mapping[str, str],
 ) -> str:
-    holders = {**held, **{device: other for other, granted in starts.items() for device in granted}}
-    busy = sorted({holders[device] for device in eligible if device in holders}, key=list(holders.values()).index)
     need = f"{job.count} devices" if job.count > 1 else eligible[0] if len(eligible) == 1 else "a device"
-    if len(eligible) < job.count:
-        return f"needs {job.count} devices, the machine has {len(eligible)}"
-    parts = [f"waits for {need}"]
+    parts: list[str] = []
     if job.count > 1:
-        parts.append(f"{len(usable)} free")
+        parts.append(f"{usable} free")
+    busy = sorted({holders[device] for device in eligible if device in holders}, key=list(holders.values()).index)
     if busy:
         parts.append(f"job{'s' if len(busy) > 1 else ''} {', '.join(name[:8] for name in busy)} running")
+    parts += _obstacles([device for device in eligible if device in blocked], blocked, named=need in eligible)
     ahead = sorted({kept[device] for device in eligible if device in kept})
     if ahead:
         parts.append(f"kept free for job{'s' if len(ahead) > 1 else ''} {', '.join(name[:8] for name in ahead)}")
-    return ": ".join([parts[0], ", ".join(parts[1:])]) if parts[1:] else parts[0]
+    return f"waits for {need}: {', '.join(parts)}" if parts else f"waits for {need}"
+
+
+def _obstacles(devices: Sequence[str], blocked: Mapping[str, str], *, named: bool) -> list[str]:
+    """Say each reason once, with the devices it holds for unless the sentence or the reason names them."""
+    alike: dict[str, list[str]] = {}
+    for device in devices:
+        alike.setdefault(blocked[device], []).append(device)
+    return [
+        reason if named or set(same) <= set(reason.split()) else f"{', '.join(same)} {reason}"
+        for reason, same in alike.items()
+    ]

@@ -8,49 +8,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from ..discovery.identity import ProcessIdentity
 from ..protocol.run import RunFiles
 
 # How long an evaluation may take to end by itself after SIGTERM.
 GRACE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class ProcessIdentity:
-    """A process that cannot be confused with a later one of the same number.
-
-    Parameters
-    ----------
-    pid
-        Process number; also the number of the process group.
-    create_time
-        When it started, seconds since the epoch.
-    """
-
-    pid: int
-    create_time: float
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessIdentity | None:
-        """Return the identity of a running process, or None if there is none."""
-        try:
-            return cls(pid, psutil.Process(pid).create_time())
-        except psutil.NoSuchProcess:
-            return None
-
-    def alive(self) -> bool:
-        """Tell whether just this process still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.create_time) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+# How long it may take to write down where it hangs.
+DUMP_SECONDS = 2.0
 
 
 class EvaluationProcess:
@@ -65,8 +35,22 @@ class EvaluationProcess:
         self._pipe = pipe
 
     @classmethod
-    async def start(cls, job_dir: Path, attempt: int, environment: Mapping[str, str]) -> EvaluationProcess:
-        """Start an attempt whose specification lies in the job's directory."""
+    async def start(
+        cls, job_dir: Path, attempt: int, environment: Mapping[str, str], inherited: Sequence[int] = ()
+    ) -> EvaluationProcess:
+        """Start an attempt whose specification lies in the job's directory.
+
+        Parameters
+        ----------
+        job_dir
+            The job's directory.
+        attempt
+            Which attempt it is.
+        environment
+            The environment of the evaluation.
+        inherited
+            Open files that it keeps as long as it lives: the locks of its devices.
+        """
         files = RunFiles(job_dir)
         read_end, write_end = os.pipe()
         try:
@@ -84,7 +68,7 @@ class EvaluationProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=(read_end,),
+                    pass_fds=(read_end, *inherited),
                     start_new_session=True,
                 )
         except BaseException:
@@ -92,20 +76,29 @@ class EvaluationProcess:
             raise
         finally:
             os.close(read_end)
-        identity = ProcessIdentity.of(process.pid)
-        if identity is not None:
-            _identity_file(job_dir).write_text(json.dumps([identity.pid, identity.create_time]), encoding="utf-8")
-        return cls(process, write_end)
+        started = cls(process, write_end)
+        try:
+            identity = ProcessIdentity.of(process.pid)
+            if identity is not None:
+                _identity_file(job_dir).write_text(json.dumps(identity.to_json()), encoding="utf-8")
+        except BaseException:
+            await started.stop()
+            raise
+        return started
 
     @property
     def descriptor(self) -> int | None:
         """The open end of the pipe by which the evaluation knows that this server lives."""
         return self._pipe if self._pipe >= 0 else None
 
+    def members(self) -> set[int]:
+        """Return the numbers of all processes of the evaluation; blocking."""
+        return set(_group(self._process.pid))
+
     async def wait(self) -> int:
         """Wait until the evaluation is over and return its exit code, negative for a signal."""
         code = await self._process.wait()
-        self._kill_group(signal.SIGKILL)  # helpers that outlived their evaluation
+        self._signal_group(signal.SIGKILL)  # helpers that outlived their evaluation
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
@@ -113,14 +106,22 @@ class EvaluationProcess:
 
     async def stop(self, grace: float = GRACE_SECONDS) -> None:
         """End the evaluation: SIGTERM to the group, time to end, SIGKILL. Returns when it is gone."""
-        self._kill_group(signal.SIGTERM)
+        self._signal_group(signal.SIGTERM)
+        self._signal_group(signal.SIGCONT)  # one that is stopped could not even end
         try:
             await asyncio.wait_for(asyncio.shield(self._process.wait()), grace)
         except asyncio.TimeoutError:
-            self._kill_group(signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
             await self._process.wait()
 
-    def _kill_group(self, number: signal.Signals) -> None:
+    async def dump_stacks(self) -> None:
+        """Let it write to its log what each of its threads does."""
+        self._signal_group(signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGUSR1)
+        await asyncio.sleep(DUMP_SECONDS)
+
+    def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
@@ -128,7 +129,7 @@ class EvaluationProcess:
 def end_leftover(job_dir: Path, grace: float = GRACE_SECONDS) -> bool:
     """End what an earlier server left running of a job; blocking.
 
-    Only the recorded process, known by number and start time, is touched.
+    Only the recorded process, known by number and start, and the members of its group are touched.
 
     Returns
     -------
@@ -136,19 +137,46 @@ def end_leftover(job_dir: Path, grace: float = GRACE_SECONDS) -> bool:
         Whether something was still running.
     """
     try:
-        pid, create_time = json.loads(_identity_file(job_dir).read_text(encoding="utf-8"))
+        identity = ProcessIdentity.from_json(json.loads(_identity_file(job_dir).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return False
-    identity = ProcessIdentity(int(pid), float(create_time))
-    if not identity.alive():
+    if not _left(identity, job_dir):
         return False
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, grace)):
         with suppress(ProcessLookupError):
             os.killpg(identity.pid, number)
+            os.killpg(identity.pid, signal.SIGCONT)
         deadline = time.monotonic() + patience
-        while identity.alive() and time.monotonic() < deadline:
+        while _left(identity, job_dir) and time.monotonic() < deadline:
             time.sleep(0.05)
     return True
+
+
+def _left(identity: ProcessIdentity, job_dir: Path) -> bool:
+    """Whether the recorded process lives, or members of its group without it.
+
+    A number is not given to a new process while a group bears it; that the members work in the job's directory
+    tells them from a group of the same number that came later.
+    """
+    if identity.alive():
+        return True
+    if psutil.pid_exists(identity.pid) and ProcessIdentity.of(identity.pid) is not None:
+        return False  # the number belongs to another process by now
+    for pid in _group(identity.pid):
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == job_dir.resolve():
+                return True
+    return False
+
+
+def _group(number: int) -> list[int]:
+    members = []
+    for pid in psutil.pids():
+        with suppress(OSError):
+            if os.getpgid(pid) == number:
+                members.append(pid)
+    return members
 
 
 def _identity_file(job_dir: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,10 @@ class Job:
         Its place in the order of arrival.
     run
         The attempt that is under way, if one is.
+    task
+        What carries that attempt from its start until the job is over or back in the queue.
+    cancelled
+        Whether a person cancelled it; whatever comes of its attempt, it does not start again.
     wait_reason
         Why it waits, as last noticed.
     finished
@@ -39,6 +43,8 @@ class Job:
     info: JobInfo
     seq: int
     run: Run | None = None
+    task: asyncio.Task[None] | None = None
+    cancelled: bool = False
     wait_reason: str | None = None
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,6 +77,8 @@ class JobQueue:
         self.devices = list(devices)
         self._waiting: list[tuple[tuple[int, int], str, Job]] = []
         self._held: dict[str, str] = {}
+        self._blocked: dict[str, str] = {}
+        self._paused: str | None = None
         self._placement: Placement | None = None
 
     def __len__(self) -> int:
@@ -111,9 +119,71 @@ class JobQueue:
         """Return the job that holds a device, if one does."""
         return self._held.get(device)
 
+    @property
+    def held(self) -> set[str]:
+        """Identities of the devices that jobs hold."""
+        return set(self._held)
+
+    def block(self, reasons: Mapping[str, str]) -> bool:
+        """Keep jobs from devices that somebody else uses.
+
+        Parameters
+        ----------
+        reasons
+            All such devices, and why each cannot be used, in words; a device that is missing here is given free.
+
+        Returns
+        -------
+        bool
+            Whether this is other than what was known.
+        """
+        if reasons == self._blocked:
+            return False
+        self._blocked = dict(reasons)
+        self._placement = None
+        return True
+
+    def pause(self, reason: str | None) -> bool:
+        """Keep all jobs from starting, or let them.
+
+        Parameters
+        ----------
+        reason
+            Why no job can start, in words; None to let them start.
+
+        Returns
+        -------
+        bool
+            Whether this is other than what was known.
+        """
+        if reason == self._paused:
+            return False
+        self._paused = reason
+        self._placement = None
+        return True
+
+    @property
+    def blocked(self) -> dict[str, str]:
+        """The devices that somebody else uses, as last said to `block`."""
+        return dict(self._blocked)
+
+    @property
+    def paused(self) -> str | None:
+        """Why no job can start, as last said to `pause`."""
+        return self._paused
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether jobs wait while something outside is in their way.
+
+        Nothing here tells when that ends: whoever places jobs has to look again.
+        """
+        return bool(self._waiting) and (self._paused is not None or not self._blocked.keys() <= self._held.keys())
+
     def starting(self) -> list[tuple[Job, tuple[str, ...]]]:
         """Return the jobs that can start now, each with the devices it is given."""
-        if len(self._held) == len(self.devices):  # spares a look at a long queue
+        # Spares a look at a long queue.
+        if self._paused is not None or all(device in self._held or device in self._blocked for device in self.devices):
             return []
         jobs = {job_id: job for _, job_id, job in self._waiting}
         return [(jobs[job_id], granted) for job_id, granted in self._decide().starts.items()]
@@ -139,5 +209,5 @@ class JobQueue:
                 )
                 for _, _, job in self._waiting
             ]
-            self._placement = place(waiting, self.devices, self._held)
+            self._placement = place(waiting, self.devices, self._held, self._blocked, self._paused)
         return self._placement

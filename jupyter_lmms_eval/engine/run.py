@@ -4,17 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
-from ..protocol.jobs import JobInfo, Progress
+from ..protocol.jobs import EvaluateRequest, Progress
 from ..protocol.run import RunFiles, RunSpec
 from .environment import evaluation_environment
 from .following import EventReader, ProgressBook
 from .process import EvaluationProcess
+from .stalling import StallWatch
 
 # How often a running evaluation's events are read.
 POLL_SECONDS = 0.2
+# An evaluation that said it is done has so long to be gone.
+LINGER_SECONDS = 60.0
+
+
+class Stop(Enum):
+    """Why an attempt was stopped from outside."""
+
+    CANCEL = "a person cancelled it"
+    INTERRUPT = "the server ends; the job will start again"
+    TIMEOUT = "its time was over"
+    STALL = "it hung"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """How an attempt runs.
+
+    Parameters
+    ----------
+    job_id
+        The job.
+    job_dir
+        The job's directory.
+    attempt
+        Which attempt it is, from 1.
+    request
+        What is evaluated.
+    devices
+        Devices granted.
+    include_paths
+        Task folders, absolute.
+    threads
+        Compute threads per process.
+    seconds
+        How long it may run; None for ever.
+    stall_factor, stall_seconds
+        See `StallWatch`.
+    """
+
+    job_id: str
+    job_dir: Path
+    attempt: int
+    request: EvaluateRequest
+    devices: tuple[str, ...]
+    include_paths: Sequence[str] = ()
+    threads: int = 1
+    seconds: float | None = None
+    stall_factor: float = 10.0
+    stall_seconds: float = 1800.0
 
 
 class Run:
@@ -22,38 +75,38 @@ class Run:
 
     Parameters
     ----------
-    job_dir
-        The job's directory.
-    attempt
-        Which attempt it is, from 1.
-    devices
-        Devices granted.
-    include_paths
-        Task folders, absolute.
-    threads
-        Compute threads per process.
+    plan
+        How it runs.
+    inherited
+        Open files that the evaluation keeps as long as it lives: the locks of its devices.
 
     Attributes
     ----------
     exit_code
-        Of the supervisor, once it is over; negative for a signal.
-    cancelled, interrupted
-        Whether a user, or the end of the server, stopped it.
+        Of the supervisor, once it is over; negative for a signal. None if it never started.
+    stopped
+        Why it was stopped, if it was.
+    trouble
+        For `Stop.STALL`, what was noticed.
+    members
+        Numbers of its processes, as seen before it was stopped.
     """
 
-    def __init__(
-        self, job_dir: Path, attempt: int, devices: Sequence[str], include_paths: Sequence[str], threads: int
-    ) -> None:
-        self.job_dir = job_dir
-        self.attempt = attempt
-        self.devices = tuple(devices)
+    def __init__(self, plan: RunPlan, inherited: Sequence[int] = ()) -> None:
+        self.plan = plan
+        self._inherited = tuple(inherited)
         self.exit_code: int | None = None
-        self.cancelled = False
-        self.interrupted = False
-        self._include_paths = list(include_paths)
-        self._threads = threads
+        self.stopped: Stop | None = None
+        self.trouble = ""
+        self.members: set[int] = set()
         self._process: EvaluationProcess | None = None
-        self._book = ProgressBook(attempt)
+        self._book = ProgressBook(plan.attempt)
+        self._began = time.monotonic()
+
+    @property
+    def files(self) -> RunFiles:
+        """The files of its job."""
+        return RunFiles(self.plan.job_dir)
 
     @property
     def progress(self) -> Progress:
@@ -61,86 +114,112 @@ class Run:
         return self._book.progress()
 
     @property
-    def descriptor(self) -> int | None:
-        """See `EvaluationProcess.descriptor`."""
-        return self._process.descriptor if self._process is not None else None
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self._began
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The open files by which the evaluation knows that this server lives, and by which its devices are booked."""
+        pipe = self._process.descriptor if self._process is not None else None
+        return [*self._inherited, *([] if pipe is None else [pipe])]
 
     @property
     def concluded(self) -> bool:
         """Whether it came to an end of its own, and said how."""
-        return RunFiles(self.job_dir).outcome(self.attempt).exists()
+        return self.files.outcome(self.plan.attempt).exists()
 
     @property
     def notices(self) -> list[str]:
         """What the evaluation wants its user to know."""
         return self._book.notices
 
-    async def execute(self, info: JobInfo, on_progress: Callable[[], None]) -> None:
+    async def execute(self, on_progress: Callable[[], None]) -> None:
         """Run to the end. Returns also when the evaluation failed; its outcome file tells.
 
         Parameters
         ----------
-        info
-            The job.
         on_progress
             Called after new events.
         """
-        files = RunFiles(self.job_dir)
-        await asyncio.to_thread(self._write_spec, info)
-        if self._stops():
-            return
-        environment = evaluation_environment(os.environ, self.devices, self._threads)
-        self._process = await EvaluationProcess.start(self.job_dir, self.attempt, environment)
-        if self._stops():
-            await self._process.stop()
-        reader = EventReader(files.events)
-        over = asyncio.create_task(self._process.wait())
+        await asyncio.to_thread(self._write_spec)
         try:
-            while True:
-                done, _ = await asyncio.wait({over}, timeout=POLL_SECONDS)
-                events = await asyncio.to_thread(reader.read)
-                for event in events:
-                    self._book.add(event)
-                if events:
-                    on_progress()
-                if done:
-                    break
-            self.exit_code = over.result()
+            if self._told_to_stop():
+                return
+            environment = evaluation_environment(os.environ, self.plan.devices, self.plan.threads)
+            self._process = await EvaluationProcess.start(
+                self.plan.job_dir, self.plan.attempt, environment, self._inherited
+            )
+            if self._told_to_stop():
+                await self._process.stop()
+            await self._follow(self._process, on_progress)
         finally:
-            files.spec.unlink(missing_ok=True)
+            self.files.spec.unlink(missing_ok=True)
 
-    async def cancel(self) -> None:
-        """Stop it for a user."""
-        self.cancelled = True
-        await self._stop()
+    async def _follow(self, process: EvaluationProcess, on_progress: Callable[[], None]) -> None:
+        reader = EventReader(self.files.events)
+        watch = StallWatch(self.plan.stall_factor, self.plan.stall_seconds, time.monotonic())
+        done_since: float | None = None
+        over = asyncio.create_task(process.wait())
+        while True:
+            ended, _ = await asyncio.wait({over}, timeout=POLL_SECONDS)
+            events = await asyncio.to_thread(reader.read)
+            now = time.monotonic()
+            for event in events:
+                self._book.add(event)
+                if event.attempt == self.plan.attempt:
+                    watch.saw(event, now)
+            if events:
+                on_progress()
+            if ended:
+                break
+            if self._book.finished:
+                done_since = done_since or now
+            await self._stop_if_due(process, watch, now, done_since)
+        self.exit_code = over.result()
 
-    async def interrupt(self) -> None:
-        """Stop it because the server ends; the job will start again."""
-        if not self.cancelled:
-            self.interrupted = True
-        await self._stop()
+    async def _stop_if_due(
+        self, process: EvaluationProcess, watch: StallWatch, now: float, done_since: float | None
+    ) -> None:
+        """Stop an evaluation that ran too long, hangs, or does not go when it is done."""
+        if self.stopped:
+            return
+        if self.plan.seconds is not None and self.seconds > self.plan.seconds:
+            await self.stop(Stop.TIMEOUT)
+        elif trouble := watch.stalled(now):
+            self.trouble = trouble
+            await process.dump_stacks()
+            await self.stop(Stop.STALL)
+        elif done_since is not None and now - done_since > LINGER_SECONDS:
+            await process.stop()
 
-    def _stops(self) -> bool:
-        return self.cancelled or self.interrupted
-
-    async def _stop(self) -> None:
+    async def stop(self, why: Stop) -> None:
+        """Stop it; returns when its processes are gone. A cancellation outweighs every other reason."""
+        if self.stopped is None or why is Stop.CANCEL:
+            self.stopped = why
         if self._process is not None:
+            self.members = await asyncio.to_thread(self._process.members)
             await self._process.stop()
 
-    def _write_spec(self, info: JobInfo) -> None:
-        request = info.request
-        asked = [request.include_path] if isinstance(request.include_path, str) else request.include_path
+    def _told_to_stop(self) -> bool:
+        return self.stopped is not None
+
+    def _write_spec(self) -> None:
+        plan = self.plan
+        asked = plan.request.include_path
         spec = RunSpec(
-            job_id=info.job_id,
-            attempt=self.attempt,
-            job_dir=str(self.job_dir),
-            request=request,
-            include_paths=list(dict.fromkeys([*self._include_paths, *(asked or [])])),
-            device_kind="cuda" if self.devices[0].startswith("cuda:") else "cpu",
-            ranks=len(self.devices),
-            threads=self._threads,
+            job_id=plan.job_id,
+            attempt=plan.attempt,
+            job_dir=str(plan.job_dir),
+            request=plan.request,
+            include_paths=list(
+                dict.fromkeys([*plan.include_paths, *([asked] if isinstance(asked, str) else asked or [])])
+            ),
+            device_kind="cuda" if plan.devices[0].startswith("cuda:") else "cpu",
+            ranks=len(plan.devices),
+            threads=plan.threads,
         )
-        path = RunFiles(self.job_dir).spec
+        path = self.files.spec
         path.unlink(missing_ok=True)
         # It may hold secrets of the request: private from the first byte.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -1,39 +1,49 @@
-"""The life of jobs: accepted, queued, placed on devices, run, finished."""
+"""The life of jobs: accepted, cancelled, tried again, looked at."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import shutil
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from ..protocol.jobs import EvaluateRequest, JobInfo, JobList, JobResults, JobStatus, LogChunk, QueueStatusResponse
+from ..protocol.jobs import (
+    EvaluateRequest,
+    JobInfo,
+    JobList,
+    JobResults,
+    JobStatus,
+    LogChunk,
+    QueueStatusResponse,
+)
 from ..protocol.run import RunFiles
 from ..protocol.server import Device
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
-from .environment import threads_per_process
-from .errors import InvalidRequest, JobAlreadyFinished, JobNotFinished, JobNotFound, KeyReused, ResultsNotReady
+from .dispatcher import Dispatcher
+from .disk import is_full
+from .errors import DiskFull, InvalidRequest, JobAlreadyFinished, JobNotFinished, KeyReused, ResultsNotReady
+from .ledger import JobLedger
 from .logs import read_log
-from .outcome import finished_job, job_results
+from .outcome import job_results
 from .paths import with_absolute_paths
-from .process import end_leftover
 from .queueing import Job, JobQueue, job_directory
-from .run import Run
+from .recovery import open_store
 from .settings import SchedulerSettings
 from .state_dir import StateDir
-from .store import JobStore, Submission
+from .store import Submission
+from .surroundings import Surroundings
 from .validation import Findings, examine
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
+
+# How often to look whether what is outside this server still keeps its jobs waiting.
+LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,6 @@ class JobScheduler:
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
-        self._jobs: dict[str, Job] = {}
-        self._finished: deque[str] = deque()
-        self._forgotten = 0
-        self._revision = 0
-        self._wake = asyncio.Event()
-        self._runs: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------------------------------------- life
 
@@ -83,47 +87,38 @@ class JobScheduler:
             If lmms-eval is not installed.
         StateDirTaken
             If another server works there.
+        StoreTooNew
+            If a newer version of this package worked there.
         """
         require_evaluation_packages()
         self._state_dir = StateDir(self._settings.state_dir)
         try:
-            # One thread: SQLite's transactions never interleave, and the event loop never waits for the disk.
-            self._store_thread = ThreadPoolExecutor(1, thread_name_prefix="lmms-eval-store")
-            self._store = JobStore(self._state_dir.database)
-            self._devices = Devices(self._settings.cpu_slots)
+            store, self._notices = await asyncio.to_thread(open_store, self._state_dir)
+            for notice in self._notices:
+                logger.warning("%s", notice)
+            self._devices = Devices(self._settings.cpu_slots, min_free_gpu_memory=self._settings.min_free_gpu_memory)
+            self._surroundings = Surroundings(self._devices, self._state_dir.root, self._settings.disk_reserve)
             self._queue = JobQueue(self._devices.ids)
+            self._ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
+            self._dispatcher = Dispatcher(self._settings, self._queue, self._ledger, self._surroundings)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
-            await self._restore()
+            for stored in await self._ledger.open():
+                await self._dispatcher.continue_after_restart(self._ledger.restore(stored))
         except BaseException:
             self._state_dir.close()
             raise
-        self._wake.set()  # what was restored is placed at once
-        self._placing = asyncio.create_task(self._place_forever())
+        self._dispatcher.start()
         self._first_catalog = asyncio.create_task(self._warm_catalog())
 
     async def stop(self) -> None:
         """End everything. Running jobs go back to the queue, for the next server on this state directory."""
-        for task in (self._placing, self._first_catalog):
-            task.cancel()
-        await asyncio.gather(self._placing, self._first_catalog, return_exceptions=True)
+        self._first_catalog.cancel()
+        await asyncio.gather(self._first_catalog, return_exceptions=True)
         await self.catalog.close()
-        running = [job.run for job in self._jobs.values() if job.run is not None]
-        await asyncio.gather(*(run.interrupt() for run in running))
-        await asyncio.gather(*self._runs, return_exceptions=True)
-        await self._stored(self._store.close)
-        self._store_thread.shutdown()
+        await self._dispatcher.stop()
+        await self._ledger.close()
         self._devices.close()
         self._state_dir.close()
-
-    async def _restore(self) -> None:
-        self._revision = await self._stored(self._store.last_revision)
-        for stored in await self._stored(self._store.unfinished):
-            job = Job(stored.info, stored.seq)
-            self._jobs[stored.info.job_id] = job
-            if stored.info.status is JobStatus.RUNNING:
-                await asyncio.to_thread(end_leftover, job.directory)
-                await self._back_to_queue(job)
-            self._queue.add(job)
 
     async def _warm_catalog(self) -> None:
         try:
@@ -151,6 +146,8 @@ class JobScheduler:
             If it cannot work.
         CatalogUnavailable
             If the tasks and models could not be listed.
+        DiskFull
+            If there is no room for it; nothing of it is kept.
         """
         submission = Submission.of(key, request) if key is not None else None
         if submission and (known := await self._submitted_before(submission)):
@@ -168,34 +165,110 @@ class JobScheduler:
             created_at=now(),
             request=EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields))),
             warnings=findings.warnings,
-            revision=self._next_revision(),
             job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
         )
-        await asyncio.to_thread(job_directory(info).mkdir, mode=0o700, parents=True)
-        seq = await self._stored(self._store.add, info, submission)
-        if seq is None and submission:  # another client was faster with the same key
-            await asyncio.to_thread(job_directory(info).rmdir)
+        job = await self._stored(info, submission)
+        if job is None and submission:  # another client was faster with the same key
             known = await self._submitted_before(submission)
             assert known is not None  # noqa: S101  (that is why nothing was added)
             return Accepted(known, new=False)
-        # Counted anew: whoever listed the jobs while this one was stored must hear of it.
-        job = Job(info.model_copy(update={"revision": self._next_revision()}), int(seq or 0))
-        self._jobs[job_id] = job
-        self._enqueue(job)
-        return Accepted(self._now(job), new=True)
+        assert job is not None  # noqa: S101  (only a key can be in the way)
+        self._dispatcher.enqueue(job)
+        return Accepted(self._ledger.told(job), new=True)
+
+    async def _stored(self, info: JobInfo, submission: Submission | None) -> Job | None:
+        """Put a new job on disk, all of it or nothing."""
+        if await asyncio.to_thread(self._surroundings.shortage):
+            raise DiskFull(self._state_dir.root)
+        folder = job_directory(info)
+        job = None
+        try:
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
+            job = await self._ledger.add(info, submission)
+        except OSError as error:
+            if is_full(error):
+                raise DiskFull(self._state_dir.root) from error
+            raise
+        finally:
+            if job is None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return job
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
         catalog = await self.catalog.get(fresh=fresh)
         return examine(request, catalog, self._devices.ids, self._include_paths)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
-        found = await self._stored(self._store.submitted, submission.key)
+        found = await self._ledger.submitted(submission)
         if found is None:
             return None
         job_id, digest = found
         if digest != submission.digest:
             raise KeyReused(f"This idempotency key belongs to job {job_id}, whose request is another; use a new key")
         return await self.get(job_id)
+
+    async def cancel(self, job_id: str) -> JobInfo:
+        """Cancel a queued or running job; returns when its processes are gone.
+
+        Cancelling a cancelled job changes nothing.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        JobAlreadyFinished
+            If it is over otherwise.
+        """
+        job = await self._unfinished(job_id)
+        if job is not None:
+            await self._dispatcher.cancel(job)
+        return await self._cancelled(job_id)
+
+    async def finish_early(self, job_id: str) -> JobInfo:
+        """Let a job answer no more, score the samples that are complete, and end as cancelled with these scores.
+
+        Returns at once; a queued job with answers from earlier attempts does it when its turn comes. A job without
+        an answer is just cancelled.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        JobAlreadyFinished
+            If it is over otherwise.
+        DiskFull
+            If there is no room to note it.
+        """
+        job = await self._unfinished(job_id)
+        if job is None:
+            return await self._cancelled(job_id)
+        files = RunFiles(job.directory)
+        if not await asyncio.to_thread(_has_content, files.journal):
+            return await self.cancel(job_id)
+        try:
+            await asyncio.to_thread(files.finish.touch)
+        except OSError as error:
+            if is_full(error):
+                raise DiskFull(self._state_dir.root) from error
+            raise
+        await self._ledger.update(job, finishing=True)
+        return self._ledger.told(job)
+
+    async def _unfinished(self, job_id: str) -> Job | None:
+        """Return a job that is not over; None if it was cancelled."""
+        info = await self.get(job_id)
+        job = self._ledger.job(job_id)
+        if job is not None and not job.info.status.finished:
+            return job
+        if info.status is not JobStatus.CANCELLED:
+            raise JobAlreadyFinished("Job already finished or cancelled")
+        return None
+
+    async def _cancelled(self, job_id: str) -> JobInfo:
+        info = await self.get(job_id)
+        if info.status is not JobStatus.CANCELLED:  # it came to its end in just this moment
+            raise JobAlreadyFinished("Job already finished or cancelled")
+        return info
 
     async def retry(self, job_id: str, *, keep_answers: bool = True) -> JobInfo:
         """Put a finished job back into the queue, under its id and with its next attempt.
@@ -217,31 +290,27 @@ class JobScheduler:
         info = await self.get(job_id)
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
+        files = RunFiles(job_directory(info))
+        await asyncio.to_thread(files.finish.unlink, missing_ok=True)
         if not keep_answers:
-            await asyncio.to_thread(RunFiles(job_directory(info)).journal.unlink, missing_ok=True)
-        job = Job(info, await self._stored(self._store.place_of, job_id))
-        self._jobs[job_id] = job
-        if job_id in self._finished:
-            self._finished.remove(job_id)
-        cleared = dict.fromkeys(("started_at", "completed_at", "result", "error", "failure", "metrics", "progress"))
-        await self._update(job, **cleared, status=JobStatus.QUEUED, devices=[])
-        self._enqueue(job)
-        return self._now(job)
+            await asyncio.to_thread(files.journal.unlink, missing_ok=True)
+        job = await self._ledger.recall(info)
+        nothing = ("started_at", "completed_at", "result", "error", "failure", "metrics", "progress")
+        await self._ledger.update(
+            job,
+            **dict.fromkeys(nothing),
+            status=JobStatus.QUEUED,
+            devices=[],
+            attempts=[],
+            finishing=False,
+            partial=False,
+        )
+        self._dispatcher.enqueue(job)
+        return self._ledger.told(job)
 
     async def get(self, job_id: str) -> JobInfo:
-        """Return a job, from memory or from disk.
-
-        Raises
-        ------
-        JobNotFound
-            If there never was one with this id.
-        """
-        if job := self._jobs.get(job_id):
-            return self._now(job)
-        info = await self._stored(self._store.get, job_id)
-        if info is None:
-            raise JobNotFound(job_id)
-        return info
+        """Return a job, from memory or from disk; see `JobLedger.get`."""
+        return await self._ledger.get(job_id)
 
     async def page(
         self,
@@ -253,83 +322,30 @@ class JobScheduler:
         limit: int = 50,
     ) -> JobList:
         """Return a page of jobs, newest first; see `JobStore.page`."""
-        revision = self._revision  # what changes while the page is read is told again
-        found = await self._stored(
-            lambda: self._store.page(statuses=statuses, model=model, task=task, before=before, limit=limit)
-        )
-        jobs = [self._now(job) if (job := self._jobs.get(row.info.job_id)) else row.info for row in found]
-        cursor = str(found[-1].seq) if len(found) == limit else None
-        return JobList(jobs=jobs, next_cursor=cursor, revision=revision)
+        return await self._ledger.page(statuses=statuses, model=model, task=task, before=before, limit=limit)
 
     async def changes(self, since: int) -> JobList:
         """Return every job that changed after a revision, and the revision it has now."""
-        for job in self._queue.newly_explained():
-            job.info = job.info.model_copy(update={"revision": self._next_revision()})
-        before, forgotten = self._revision, self._forgotten
-        changed = {info.job_id: info for info in await self._stored(self._store.changed, since)}
-        # What is in memory is newer than what was stored. A job that left memory meanwhile is told the next time.
-        revision = self._revision if forgotten == self._forgotten else before
-        changed |= {name: self._now(job) for name, job in self._jobs.items() if job.info.revision > since}
-        return JobList(jobs=list(changed.values()), revision=revision)
+        return await self._ledger.changes(since)
 
     async def queue(self) -> QueueStatusResponse:
         """Return what waits and what runs."""
-        counts = await self._stored(self._store.counts)
+        counts = await self._ledger.counts()
         running = sorted(
-            (job for job in self._jobs.values() if job.info.status is JobStatus.RUNNING),
+            (job for job in self._ledger.live if job.info.status is JobStatus.RUNNING),
             key=lambda job: str(job.info.started_at),
         )
         return QueueStatusResponse(
             queue_size=len(self._queue),
-            running_job=running[0].info.job_id if running else None,
+            running_job=running[0].id if running else None,
             queued_jobs=self._queue.ids,
             completed_jobs=counts[JobStatus.COMPLETED],
             failed_jobs=counts[JobStatus.FAILED],
-            running_jobs=[job.info.job_id for job in running],
+            running_jobs=[job.id for job in running],
         )
 
-    def descriptors(self) -> list[int]:
-        """Return the open files that this process alone may hold; a forked child must close its copies.
-
-        A child that kept them would hold the state directory, and would let evaluations outlive their server.
-        """
-        pipes = [job.run.descriptor for job in self._jobs.values() if job.run is not None]
-        return [self._state_dir.descriptor, *(pipe for pipe in pipes if pipe is not None)]
-
-    @property
-    def queue_size(self) -> int:
-        """Number of jobs that wait."""
-        return len(self._queue)
-
-    @property
-    def running_count(self) -> int:
-        """Number of jobs that run."""
-        return len(self._runs)
-
-    async def cancel(self, job_id: str) -> JobInfo:
-        """Cancel a queued or running job; returns when its processes are gone.
-
-        Raises
-        ------
-        JobNotFound
-            If there is no such job.
-        JobAlreadyFinished
-            If it is over.
-        """
-        info = await self.get(job_id)
-        job = self._jobs.get(job_id)
-        if job is None or info.status.finished:
-            raise JobAlreadyFinished("Job already finished or cancelled")
-        if job.run is None:
-            self._queue.remove(job)
-            await self._finish(job, {"status": JobStatus.CANCELLED, "completed_at": now()})
-        else:
-            await job.run.cancel()
-            await job.finished.wait()
-        return self._now(job)
-
     async def results(self, job_id: str) -> JobResults:
-        """Return the parsed results of a completed job.
+        """Return the parsed results of a job, also of one that was told to finish early.
 
         Raises
         ------
@@ -337,9 +353,11 @@ class JobScheduler:
             If there is no such job.
         ResultsNotReady
             If it has none: not finished, failed, or cancelled.
+        ResultsGone
+            If its files are gone or damaged.
         """
         info = await self.get(job_id)
-        if info.status is not JobStatus.COMPLETED:
+        if info.result is None:
             hint = "wait until it is completed" if not info.status.finished else "it has no results"
             raise ResultsNotReady(f"Job {job_id} is {info.status.value}; {hint}")
         return await asyncio.to_thread(job_results, info)
@@ -351,109 +369,43 @@ class JobScheduler:
         return await asyncio.to_thread(read_log, path, offset, finished=info.status.finished)
 
     async def devices(self) -> list[Device]:
-        """Return the devices, with the jobs that hold them."""
+        """Return the devices, with the jobs that hold them and what else keeps jobs from them."""
         found = await asyncio.to_thread(self._devices.read)
-        return [device.model_copy(update={"job_id": self._queue.holder(device.id)}) for device in found]
+        blocked = await asyncio.to_thread(self._surroundings.blocked, self._queue.held)
+        return [
+            device.model_copy(update={"job_id": self._queue.holder(device.id), "held_by": blocked.get(device.id)})
+            for device in found
+        ]
 
-    # ------------------------------------------------------------------------------------------- placing
+    @property
+    def notices(self) -> list[str]:
+        """What a person should know of this server."""
+        paused = f"No job starts: {self._queue.paused}" if self._queue.paused else None
+        return [text for text in (*self._notices, *self._surroundings.notices, paused) if text]
 
-    async def _place_forever(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            for job, granted in self._queue.starting():
-                self._start(job, granted)
+    @property
+    def queue_size(self) -> int:
+        """Number of jobs that wait."""
+        return len(self._queue)
 
-    def _start(self, job: Job, granted: tuple[str, ...]) -> None:
-        self._queue.remove(job)
-        self._queue.hold(granted, job)
-        job.run = Run(
-            job_dir=job.directory,
-            attempt=job.info.attempt + 1,
-            devices=granted,
-            include_paths=self._include_paths,
-            threads=threads_per_process(len(self._devices.ids)),
-        )
-        task = asyncio.create_task(self._run(job, job.run))
-        self._runs.add(task)
-        task.add_done_callback(self._runs.discard)
+    @property
+    def running_count(self) -> int:
+        """Number of jobs that run."""
+        return sum(job.task is not None for job in self._ledger.live)
 
-    async def _run(self, job: Job, run: Run) -> None:
-        """Run one attempt of a job from its start to its end."""
-        try:
-            await self._update(
-                job,
-                status=JobStatus.RUNNING,
-                started_at=now(),
-                devices=list(run.devices),
-                attempt=run.attempt,
-                progress=run.progress,
-            )
-            await run.execute(job.info, on_progress=lambda: self._note_progress(job, run))
-            if run.interrupted and not run.concluded:
-                await self._back_to_queue(job)
-            else:
-                await self._finish(job, await asyncio.to_thread(finished_job, run))
-        except Exception as error:
-            logger.exception("Job %s could not be run", job.info.job_id)
-            message = f"The server could not run the job: {type(error).__name__}: {error}"
-            await self._finish(job, {"status": JobStatus.FAILED, "completed_at": now(), "error": message})
-        finally:
-            job.run = None
-            self._queue.release(job)
-            self._wake.set()
+    def descriptors(self) -> list[int]:
+        """Return the open files that this process alone may hold; a forked child must close its copies.
 
-    def _note_progress(self, job: Job, run: Run) -> None:
-        warnings = [*job.info.warnings, *(text for text in run.notices if text not in job.info.warnings)]
-        # In memory only: a crash loses a moment of display, and the events file has it anyway.
-        job.info = job.info.model_copy(
-            update={"progress": run.progress, "warnings": warnings, "revision": self._next_revision()}
-        )
-
-    async def _back_to_queue(self, job: Job) -> None:
-        text = "The server stopped while the job ran; it starts again"
-        await self._update(
-            job,
-            status=JobStatus.QUEUED,
-            started_at=None,
-            devices=[],
-            progress=None,
-            warnings=[*job.info.warnings, *([text] if text not in job.info.warnings else [])],
-        )
-
-    async def _finish(self, job: Job, changes: dict[str, Any]) -> None:
-        await self._update(job, **changes)
-        job.finished.set()
-        self._finished.append(job.info.job_id)
-        while len(self._finished) > self._settings.max_completed_jobs:
-            self._jobs.pop(self._finished.popleft(), None)
-            self._forgotten += 1
-
-    # ------------------------------------------------------------------------------------------- bookkeeping
+        A child that kept them would hold the state directory and devices, and would let evaluations outlive their
+        server.
+        """
+        runs = [job.run for job in self._ledger.live if job.run is not None]
+        return [self._state_dir.descriptor, *(number for run in runs for number in run.descriptors)]
 
     @property
     def _include_paths(self) -> list[str]:
         return [os.path.realpath(folder) for folder in self._settings.include_paths]
 
-    def _now(self, job: Job) -> JobInfo:
-        """Return the job with what holds just at this moment."""
-        if job.info.status is not JobStatus.QUEUED:
-            return job.info
-        return job.info.model_copy(
-            update={"position_in_queue": self._queue.position(job), "wait_reason": self._queue.reason(job)}
-        )
 
-    def _enqueue(self, job: Job) -> None:
-        self._queue.add(job)
-        self._wake.set()
-
-    def _next_revision(self) -> int:
-        self._revision += 1
-        return self._revision
-
-    async def _update(self, job: Job, **changes: Any) -> None:
-        job.info = job.info.model_copy(update={**changes, "revision": self._next_revision()})
-        await self._stored(self._store.save, job.info)
-
-    async def _stored(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._store_thread, call, *arguments)
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0

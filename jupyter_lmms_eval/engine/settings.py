@@ -23,6 +23,15 @@ class SchedulerSettings:
         Task folders that join the catalog and that jobs may use.
     cpu_slots
         Evaluations that may run on the CPU at once.
+    crash_retries
+        Further attempts after a crash or a hang, as long as no attempt gets further than those before.
+    stall_factor, stall_seconds
+        An evaluation hangs if no chunk of samples is finished for so many times the usual time, and for at least
+        so many seconds.
+    min_free_gpu_memory
+        Share of a GPU's memory that must be free of other people's processes before an evaluation starts there.
+    disk_reserve
+        Bytes that must be free on the disk of the jobs; below, nothing is accepted and nothing starts.
     """
 
     state_dir: Path
@@ -30,3 +39,8 @@ class SchedulerSettings:
     temp_dir_prefix: str = "lmms_eval_"
     include_paths: Sequence[str] = ()
     cpu_slots: int = 1
+    crash_retries: int = 2
+    stall_factor: float = 10.0
+    stall_seconds: float = 1800.0
+    min_free_gpu_memory: float = 0.5
+    disk_reserve: int = 16 << 20

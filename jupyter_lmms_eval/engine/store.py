@@ -6,19 +6,34 @@ from one thread; the scheduler gives it one.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..protocol.jobs import EvaluateRequest, JobInfo, JobStatus
+from ..protocol.jobs import JobInfo, JobStatus
+from .disk import is_full
+from .errors import DiskFull, StoreTooNew
+from .job_card import VOLATILE, JobCard, Submission, write_card
 
-SCHEMA_VERSION = 1
+__all__ = [
+    "MIGRATIONS",
+    "SCHEMA_VERSION",
+    "JobStore",
+    "StoredJob",
+    "Submission",
+    "keep_card",
+    "means_full_disk",
+    "migrate",
+]
 
-_SCHEMA = """
+logger = logging.getLogger(__name__)
+
+_VERSION_1 = """
 CREATE TABLE job (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id    TEXT NOT NULL UNIQUE,
@@ -39,8 +54,11 @@ CREATE TABLE job_task (
 ) WITHOUT ROWID;
 """
 
-# What only the running server can say is never stored.
-_VOLATILE = {"position_in_queue", "wait_reason"}
+# MIGRATIONS[n] brings a database of version n to version n + 1. A step that was released is never edited. A new
+# value of an existing field of `JobInfo` (a status, a cause) needs a step too, if only an empty one: an older
+# package must refuse such rows, and not take them for damage.
+MIGRATIONS = (_VERSION_1,)
+SCHEMA_VERSION = len(MIGRATIONS)
 
 
 @dataclass(frozen=True)
@@ -51,56 +69,40 @@ class StoredJob:
     info: JobInfo
 
 
-@dataclass(frozen=True)
-class Submission:
-    """What makes two submissions the same one.
-
-    Parameters
-    ----------
-    key
-        The client's name for it.
-    digest
-        Digest of the request.
-    """
-
-    key: str
-    digest: str
-
-    @classmethod
-    def of(cls, key: str, request: EvaluateRequest) -> Submission:
-        """Digest a request, whatever the order of its fields."""
-        text = json.dumps(request.model_dump(mode="json"), sort_keys=True)
-        return cls(key, hashlib.sha256(text.encode()).hexdigest())
-
-
 class JobStore:
     """The jobs of one state directory.
+
+    Every change is also written to the job's card, for the day on which the database is damaged.
 
     Parameters
     ----------
     path
         The database file; created, with its folder, if missing. Both are private to the user.
+
+    Raises
+    ------
+    StoreTooNew
+        If a newer version of this package made it.
+    DiskFull
+        Here and from every method that stores: nothing of what it was to store is kept, and the store works again
+        once there is room.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        # WAL: readers never wait. FULL: an answered submission survives a power cut.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._migrate()
-
-    def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise ValueError(
-                f"The job database has version {version}, this package understands up to {SCHEMA_VERSION}: "
-                "use the newer jupyter_lmms_eval or another --state-dir"
-            )
-        if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        self._folder = path.parent
+        with _full_disk_named(self._folder):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                # WAL: readers never wait. FULL: an answered submission survives a power cut.
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                migrate(self._db)
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the database."""
@@ -131,10 +133,8 @@ class JobStore:
             if cursor.rowcount == 0:
                 return None
             seq = int(cursor.lastrowid or 0)
-            self._db.executemany(
-                "INSERT OR IGNORE INTO job_task (task, seq) VALUES (?, ?)",
-                [(task, seq) for task in info.request.tasks],
-            )
+            self._add_tasks(info, seq)
+        keep_card(JobCard(seq=seq, submission=submission, info=info))
         return seq
 
     def save(self, info: JobInfo) -> None:
@@ -144,6 +144,56 @@ class JobStore:
                 "UPDATE job SET status = ?, revision = ?, info = ? WHERE job_id = ?",
                 (info.status.value, info.revision, _dump(info), info.job_id),
             )
+        keep_card(self._card(info))
+
+    def card(self, job_id: str) -> JobCard:
+        """Return all that is stored of a known job."""
+        info = self.get(job_id)
+        assert info is not None  # noqa: S101  (it is known)
+        return self._card(info)
+
+    def _card(self, info: JobInfo) -> JobCard:
+        seq, key, digest = self._db.execute(
+            "SELECT seq, submission_key, submission_digest FROM job WHERE job_id = ?", (info.job_id,)
+        ).fetchone()
+        return JobCard(seq=seq, submission=None if key is None else Submission(key, digest), info=info)
+
+    def restore(self, cards: Iterable[JobCard]) -> None:
+        """Store jobs as their cards tell of them, all or none; a job that is known already is replaced.
+
+        Parameters
+        ----------
+        cards
+            The jobs. One whose place in the order of arrival is taken becomes the last; an idempotency key that
+            another job has is left out.
+        """
+        with self._transaction():
+            for card in cards:
+                self._restore(card)
+
+    def _restore(self, card: JobCard) -> None:
+        info, submission = card.info, card.submission
+
+        def free(column: str, value: object) -> bool:
+            query = f"SELECT 1 FROM job WHERE {column} = ? AND job_id <> ?"  # noqa: S608  (only our own words)
+            return self._db.execute(query, (value, info.job_id)).fetchone() is None
+
+        seq = card.seq if free("seq", card.seq) else None
+        key, digest = (submission.key, submission.digest) if submission else (None, None)
+        if key is not None and not free("submission_key", key):
+            key, digest = None, None
+        self._db.execute(
+            "INSERT INTO job (seq, job_id, status, model, revision, info, submission_key, submission_digest) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, "
+            "revision = excluded.revision, info = excluded.info",
+            (seq, info.job_id, info.status.value, info.request.model, info.revision, _dump(info), key, digest),
+        )
+        self._add_tasks(info, self.place_of(info.job_id))
+
+    def _add_tasks(self, info: JobInfo, seq: int) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO job_task (task, seq) VALUES (?, ?)", [(task, seq) for task in info.request.tasks]
+        )
 
     def get(self, job_id: str) -> JobInfo | None:
         """Return a job, or None if there is none with this id."""
@@ -228,25 +278,110 @@ class JobStore:
         (revision,) = self._db.execute("SELECT coalesce(max(revision), 0) FROM job").fetchone()
         return int(revision)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error, one of the COMMIT too."""
+        with _full_disk_named(self._folder), _rolled_back_on_error(self._db):
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
 
 
-class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error."""
+def migrate(db: sqlite3.Connection, steps: Sequence[str] = MIGRATIONS) -> None:
+    """Bring a database to the present version, step by step, each step wholly or not at all.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    Parameters
+    ----------
+    db
+        The database; an empty one has version 0.
+    steps
+        What brings version n to version n + 1.
 
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+    Raises
+    ------
+    StoreTooNew
+        If it is beyond the present version.
+    sqlite3.Error
+        If a step fails; the database is as that step found it.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise StoreTooNew(
+            f"The job database has version {version}, this package understands up to {len(steps)}: "
+            "use the newer jupyter_lmms_eval or another --state-dir"
+        )
+    for number, step in enumerate(steps[version:], start=version + 1):
+        with _rolled_back_on_error(db):
+            db.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+def means_full_disk(error: OSError | sqlite3.Error, folder: Path) -> bool:
+    """Tell whether something failed because a disk is full.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    folder
+        A folder on that disk.
+    """
+    if isinstance(error, OSError):
+        return is_full(error)
+    if _is_sqlite(error, _SQLITE_FULL, "database or disk is full"):
+        return True
+    # SQLite says "I/O error" for a spent quota, and where it could not lengthen its shared memory.
+    return _is_sqlite(error, _SQLITE_IOERR, "disk I/O error") and not _has_room(folder)
+
+
+_SQLITE_IOERR, _SQLITE_FULL = 10, 13
+
+
+def _is_sqlite(error: sqlite3.Error, code: int, text: str) -> bool:
+    found: int | None = getattr(error, "sqlite_errorcode", None)  # new in Python 3.11
+    return text in str(error) if found is None else found & 0xFF == code
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(65536))
+    except OSError as error:
+        return not is_full(error)
+    return True
+
+
+def keep_card(card: JobCard) -> None:
+    """Write the card of a stored job; that the spare copy cannot be written is logged, and must not fail the job."""
+    try:
+        write_card(card.info, card.seq, card.submission)
+    except OSError as error:
+        logger.warning("The card of job %s could not be written: %s", card.info.job_id, error)
+
+
+@contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if means_full_disk(error, folder):
+            raise DiskFull(folder) from error
+        raise
+
+
+@contextmanager
+def _rolled_back_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # SQLite ends the transaction of some errors by itself. One that stayed open would block every later one.
+        if db.in_transaction:
+            with suppress(sqlite3.Error):  # the first error is the one to tell
+                db.execute("ROLLBACK")
+        raise
 
 
 def _dump(info: JobInfo) -> str:
-    return info.model_dump_json(exclude=_VOLATILE)
+    return info.model_dump_json(exclude=VOLATILE)
 
 
 def _load(text: str) -> JobInfo:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from .._version import __version__
 from ..api.app import state_dir_of
 from ..api.server_args import ServerArgs
+from ..discovery.identity import ProcessIdentity
 from ..engine.clock import now
 from ..protocol.server import ServerRecord
 
@@ -20,10 +21,12 @@ from ..protocol.server import ServerRecord
 def server_record(app: FastAPI) -> ServerRecord:
     """Describe the server that serves an application in this process."""
     args: ServerArgs = app.state.server_args
+    identity = ProcessIdentity.of(os.getpid())
     return ServerRecord(
         id=app.state.server_id,
         pid=os.getpid(),
         create_time=psutil.Process().create_time(),
+        process_start=identity.start if identity else "",
         hostname=socket.gethostname(),
         host=args.host,
         port=args.port,

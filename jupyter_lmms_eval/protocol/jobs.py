@@ -299,6 +299,13 @@ class QueueStatusResponse(BaseModel):
     running_jobs: list[str] = Field(default_factory=list, description="All running jobs, longest first")
 
 
+class CancelMode(str, Enum):
+    """What becomes of the answers of a job that is cancelled."""
+
+    ABORT = "abort"
+    FINISH = "finish"
+
+
 class CancelResponse(BaseModel):
     """The answer to a cancellation."""
 

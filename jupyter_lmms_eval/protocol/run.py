@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .jobs import EvaluateRequest, Failure, SampleCount
 
+# How an evaluation's supervisor ends that left no outcome: it was told to end, or the disk was full.
+EXIT_INTERRUPTED = 143
+EXIT_DISK_FULL = 74
+
 
 class RunFiles:
     """Names of the files in a job's directory.

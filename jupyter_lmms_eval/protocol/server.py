@@ -96,6 +96,9 @@ class ServerRecord(BaseModel):
     id: str
     pid: int
     create_time: float = Field(description="When the process started, seconds since the epoch (psutil)")
+    process_start: str = Field(
+        default="", description="When the process started, as `discovery.identity` tells it whatever the clock does"
+    )
     hostname: str = Field(default="", description="The machine; a home directory may be shared among several")
     host: str
     port: int

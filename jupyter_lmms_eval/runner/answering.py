@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from ..protocol.run import JournalEntry
+from .agreement import longest_of_ranks
 from .chunking import ChunkSizes
 from .events import EventLog, Phases
 from .journal import Journal, request_key
 from .progress import SampleCounter, is_padding
+from .turns import Turns
 
 REQUEST_TYPES = ("generate_until", "loglikelihood", "generate_until_multi_round", "generate_visual_cot")
 
@@ -37,6 +38,8 @@ class Answering:
         Errors that were only written to the log so far.
     attempt
         Which attempt at the job this is.
+    turns
+        Says before each chunk whether it is still asked.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Answering:
         phases: Phases,
         errors_logged: Callable[[], int],
         attempt: int,
+        turns: Turns,
     ) -> None:
         self._journal = journal
         self._counter = counter
@@ -54,6 +58,7 @@ class Answering:
         self._phases = phases
         self._errors_logged = errors_logged
         self._attempt = attempt
+        self._turns = turns
         self._within = False
         self.task_digests: dict[str, str] = {}
         self.model_digest = ""
@@ -102,13 +107,16 @@ class Answering:
         self.restored += len(known)
         fresh = set(pending)
         # Ranks wait for each other inside a model, so all must make equally many calls.
-        pending += list(itertools.islice(itertools.cycle(known), longest_of_ranks(len(pending)) - len(pending)))
+        longest = longest_of_ranks(len(pending))
+        pending += list(itertools.islice(itertools.cycle(known), longest - len(pending)))
         self._report(force=True)
-        while pending:
-            chunk, pending = pending[: sizes.size], pending[sizes.size :]
+        asked = 0
+        while asked < longest and self._turns.another():
+            chunk = pending[asked : asked + sizes.size]
+            asked += sizes.size
             began = time.monotonic()
             errors = self._errors_logged()
-            got = self._call(call, [requests[index] for index in chunk])
+            got = self._call(call, [requests[index] for index in chunk]) if chunk else []
             sizes.took(len(chunk), time.monotonic() - began)
             entries: list[JournalEntry] = []
             for index, raw in zip(chunk, got, strict=True):
@@ -123,8 +131,11 @@ class Answering:
                 if key and not swallowed and not _budget_exceeded():
                     entries.append(self._entry(key, request, repeat, text, tokens))
             self._journal.append(entries)
-            self._report(force=not pending)
-        return answers
+            self._report(force=asked >= longest)
+        if self._turns.stopped:
+            self._report(force=True)
+        # What is not asked any more: the evaluator wants an answer to all, and leaves these out when it scores.
+        return [_generation("", None) if answer is None else answer for answer in answers]
 
     def _call(self, call: Call, requests: list[Any]) -> list[Any]:
         self._within = True
@@ -199,13 +210,3 @@ def _budget_exceeded() -> bool:
     from lmms_eval.models.model_utils.usage_metrics import is_budget_exceeded
 
     return bool(is_budget_exceeded())
-
-
-def longest_of_ranks(length: int) -> int:
-    """The largest of a number over all ranks."""
-    distributed: Any = sys.modules.get("torch.distributed")  # not imported, not initialized
-    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
-        return length
-    lengths: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(lengths, length)
-    return int(max(lengths))

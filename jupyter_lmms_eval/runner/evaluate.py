@@ -1,4 +1,4 @@
-"""Runs one rank of an attempt: ``python -m jupyter_lmms_eval.runner.evaluate JOB_DIR ATTEMPT``."""
+"""Runs one rank of an attempt, from the spec to the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..protocol.jobs import SampleCount
-from ..protocol.run import RunFiles, RunOutcome, RunSpec
+from ..protocol.run import EXIT_DISK_FULL, RunFiles, RunOutcome, RunSpec
 from . import startup
 from .events import EventLog, Phases
 from .failure import failure_of
@@ -35,8 +35,10 @@ class Evaluation:
     """
 
     def __init__(self, files: RunFiles, spec: RunSpec, rank: int) -> None:
+        from .finishing import Finishing
         from .journal import Journal
         from .progress import SampleCounter
+        from .turns import Turns
 
         self.files = files
         self.spec = spec
@@ -45,6 +47,9 @@ class Evaluation:
         self.phases = Phases(self.events, BEGAN)
         self.counter = SampleCounter()
         self.journal = Journal(files.journal)
+        shared = files.job_dir / f"turns-{spec.attempt}" if spec.ranks > 1 else None
+        self.turns = Turns(files.finish, shared)
+        self.finishing = Finishing(self.turns, self.counter)
         self.errors_logged = _none_logged
 
     def run(self) -> RunOutcome:
@@ -69,15 +74,18 @@ class Evaluation:
         upstream_fixes.typed_generation_arguments()
         upstream_fixes.real_exceptions()
         upstream_fixes.bounded_peer_timeout()
+        upstream_fixes.groups_without_scores()
         limits = upstream_fixes.LimitPerTask(request.limit, request.offset, self._planned)
         limits.install()
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
         self.answering = Answering(
-            self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt
+            self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt, self.turns
         )
-        instruments = Instruments(self.spec, self.phases, self.answering, accelerator)
+        instruments = Instruments(
+            self.spec, self.phases, self.answering, accelerator, self.finishing.leave_out_incomplete
+        )
         instruments.install()
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
@@ -120,7 +128,7 @@ class Evaluation:
         )
         if results is None:  # only rank 0 has them
             return RunOutcome(status="ok", timings=self.phases.timings(), errors_logged=self.errors_logged())
-        limits.correct(results)
+        limits.correct(results, self.finishing.scored)
         outcome = self._saved(tracker, results, stamp, keep_samples=options.log_samples)
         outcome.versions["adapter"] = instruments.adapter
         return outcome
@@ -140,8 +148,9 @@ class Evaluation:
 
     def _planned(self, task: Any) -> None:
         """A task's requests are built."""
-        from .journal import digest
+        from .digests import digest
 
+        self.finishing.plan(task)
         name = str(task.config.task)
         self.answering.task_digests[name] = digest(task.dump_config())
         self.events.plan(name, self.counter.plan(name, task.instances))
@@ -167,6 +176,7 @@ class Evaluation:
             timings=self.phases.timings(),
             versions=self._versions(results),
             errors_logged=self.errors_logged(),
+            partial=self.finishing.partial,
         )
 
     @staticmethod
@@ -176,8 +186,8 @@ class Evaluation:
             versions[package] = importlib.metadata.version(package)
         return versions
 
-    def conclude(self, outcome: RunOutcome) -> None:
-        """Say how it ended; the outcome is written last."""
+    def report_end(self, outcome: RunOutcome) -> None:
+        """Report the last of what happened; the outcome itself is written after it."""
         if errors := self.errors_logged():
             self.events.progress(dict(self.counter.done), errors, force=True)
             self.events.notice(
@@ -186,33 +196,41 @@ class Evaluation:
             )
         if outcome.status == "ok":
             self.phases.enter("done")
-        write_atomically(self.files.outcome(self.spec.attempt, self.rank), outcome.model_dump_json(indent=1))
 
 
 def _none_logged() -> int:
     return 0
 
 
-def main() -> NoReturn:
-    """Run the rank named by the command line and by ``RANK``."""
-    files = RunFiles(sys.argv[1])
-    spec = read_spec(files, int(sys.argv[2]))
-    evaluation = Evaluation(files, spec, int(os.environ.get("RANK", "0")))
+def evaluate(job_dir: str, attempt: int) -> NoReturn:
+    """Run the rank named by ``RANK`` to its end, and end the process.
+
+    Parameters
+    ----------
+    job_dir
+        The job's directory, with its ``spec.json``.
+    attempt
+        Which attempt at the job this is.
+    """
+    files = RunFiles(job_dir)
+    spec = read_spec(files, attempt)
+    rank = int(os.environ.get("RANK", "0"))
+    evaluation: Evaluation | None = None
     try:
+        evaluation = Evaluation(files, spec, rank)
         outcome = evaluation.run()
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
         secrets = secrets_of(os.environ, spec.request.model_args)
         failure = failure_of(error, secrets, str(files.log))
         print(failure.traceback, file=sys.stderr)
-        outcome = RunOutcome(
-            status="failed",
-            failure=failure,
-            timings=evaluation.phases.timings(),
-            errors_logged=evaluation.errors_logged(),
-        )
-    evaluation.conclude(outcome)
+        outcome = RunOutcome(status="failed", failure=failure)
+        if evaluation is not None:
+            outcome.timings, outcome.errors_logged = evaluation.phases.timings(), evaluation.errors_logged()
+    if evaluation is not None:
+        evaluation.report_end(outcome)
+    try:
+        write_atomically(files.outcome(attempt, rank), outcome.model_dump_json(indent=1))
+    except OSError as error:
+        print(f"the outcome ({outcome.status}) could not be written: {error}", file=sys.stderr)
+        startup.leave(EXIT_DISK_FULL)
     startup.leave(0 if outcome.status == "ok" else 1)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Reports what happens in an evaluation as lines of the job's events file."""
+"""Reports what happens in an evaluation as lines of the job's events file; an evaluation never fails of it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,18 @@ class EventLog:
         self._rank = rank
         self._clock = clock
         self._last_progress = float("-inf")
+        self._untold: list[str] = []
 
     def _append(self, event: RunEvent) -> None:
-        self._file.append(event.model_dump_json(exclude_none=True) + "\n")
+        line = event.model_dump_json(exclude_none=True) + "\n"
+        try:
+            self._file.append("".join([*self._untold, line]))
+        except OSError:
+            # The disk is full. Progress is overtaken by the next report; the rest is told when there is room.
+            if event.event != "progress":
+                self._untold.append(line)
+        else:
+            self._untold.clear()
 
     def _event(self, name: str) -> RunEvent:
         return RunEvent(event=name, time=time.time(), rank=self._rank, attempt=self._attempt)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import traceback as tracebacks
 from collections.abc import Sequence
 
 from ..protocol.jobs import Failure, FailureCause
+from ..protocol.run import EXIT_DISK_FULL
 from .redaction import redact
 
 _LONGEST_MESSAGE = 4_000
@@ -28,6 +30,12 @@ _RULES: tuple[_Rule, ...] = (
         r"cuda out of memory|hip out of memory|cublas_status_alloc_failed|can't allocate memory|cannot allocate memory"
         r"|defaultcpuallocator: not enough memory|no available memory for the cache blocks",
         "Use a smaller batch_size, fewer or smaller images, a smaller model, or a device with more free memory.",
+    ),
+    _rule(
+        FailureCause.ERROR,
+        "NothingComplete",
+        "",
+        "Nothing was scored; the answers are kept, and another attempt goes on from them.",
     ),
     _rule(
         FailureCause.MISSING_DATA,
@@ -91,6 +99,12 @@ _RULES: tuple[_Rule, ...] = (
     ),
 )
 
+_DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|disk is full", re.IGNORECASE)
+_SHARED_MEMORY = re.compile(r"/dev/shm|</torch_", re.IGNORECASE)  # noqa: S108  (a pattern, not a file to use)
+_DISK_FULL_ADVICE = "Free space on the server's disk and try again; what was answered is kept."
+_SHARED_MEMORY_ADVICE = "Shared memory (/dev/shm) is full: give the container more of it, then try again."
+
 _PACKAGE_OF_MODULE = {
     "lmms_eval": '"jupyter_lmms_eval[eval]"',
     "torch": '"jupyter_lmms_eval[eval]"',
@@ -125,6 +139,35 @@ def root_cause(error: BaseException) -> BaseException:
         error = inner
 
 
+def disk_full(error: BaseException) -> BaseException | None:
+    """Find the exception that says that a disk, or the user's share of it, is full.
+
+    Parameters
+    ----------
+    error
+        What was raised; what it was raised from or during, and what it groups, is searched too.
+
+    Returns
+    -------
+    BaseException or None
+        The first that says so, from the outside; none if no one does.
+    """
+    open_ends: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while open_ends:
+        link = open_ends.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        if (isinstance(link, OSError) and link.errno in _DISK_FULL_ERRNOS) or _DISK_FULL.search(str(link)):
+            return link
+        inner = root_cause(link)
+        context = None if link.__suppress_context__ else link.__context__
+        members = getattr(link, "exceptions", ())
+        open_ends += [*(members if isinstance(members, tuple) else ()), context, link.__cause__, inner]
+    return None
+
+
 def classify(error: BaseException) -> tuple[FailureCause, str]:
     """Why an evaluation failed, and what to do about it.
 
@@ -138,6 +181,10 @@ def classify(error: BaseException) -> tuple[FailureCause, str]:
     tuple
         The cause and one sentence of advice.
     """
+    if full := disk_full(error):
+        return FailureCause.DISK_FULL, (
+            _SHARED_MEMORY_ADVICE if _SHARED_MEMORY.search(str(full)) else _DISK_FULL_ADVICE
+        )
     error = root_cause(error)
     names = {base.__name__ for base in type(error).__mro__}
     message = str(error)
@@ -172,7 +219,7 @@ def failure_of(error: BaseException, secrets: Sequence[str] = (), log_path: str 
     log_path
         Where the log is.
     """
-    real = root_cause(error)
+    real = disk_full(error) or root_cause(error)
     cause, advice = classify(real)
     message = str(real).strip() or type(real).__name__
     if isinstance(real, SystemExit):
@@ -219,8 +266,11 @@ def failure_of_exit(code: int, last_lines: Sequence[str] = (), log_path: str | N
         message = f"the evaluation process ended with exit code {code} without a result"
         advice = "The end of the log may show why."
     tail = "\n".join(last_lines[-10:])
+    cause = FailureCause.CRASH
+    if code == EXIT_DISK_FULL and _DISK_FULL.search(tail):
+        cause, advice = FailureCause.DISK_FULL, _DISK_FULL_ADVICE
     return Failure(
-        cause=FailureCause.CRASH,
+        cause=cause,
         type=name,
         message=f"{message}\n{tail}" if tail else message,
         advice=advice,

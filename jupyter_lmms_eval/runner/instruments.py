@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..protocol.run import RunSpec
 from .answering import Answering
 from .chunking import ChunkSizes, sizes_for
+from .digests import digest
 from .events import Phases
-from .journal import digest, weights_fingerprint
 from .llava_context import count_context_with_pictures
 from .model_building import ModelFactory
 from .optional_packages import OptionalPackages
 from .upstream_fixes import device_for_ranks
+from .weights import fingerprint_of_arguments
+
+# How many requests are computed together: an answer is the same, and one that ran out of memory is asked again
+# in smaller batches.
+_BATCHING = frozenset({"batch_size", "max_batch_size", "batch_size_per_gpu"})
 
 
 class Instruments:
@@ -28,13 +34,18 @@ class Instruments:
         Who feeds the model.
     accelerator
         The process group of several ranks, if there are several.
+    answered
+        Called when nothing will be asked any more, before the scoring.
     """
 
-    def __init__(self, spec: RunSpec, phases: Phases, answering: Answering, accelerator: Any) -> None:
+    def __init__(
+        self, spec: RunSpec, phases: Phases, answering: Answering, accelerator: Any, answered: Callable[[], None]
+    ) -> None:
         self._spec = spec
         self._phases = phases
         self._answering = answering
         self._accelerator = accelerator
+        self._answered = answered
         self.adapter = ""
 
     def install(self) -> None:
@@ -63,14 +74,14 @@ class Instruments:
 
     def _built(self, model: Any, arguments: dict[str, Any]) -> None:
         self.adapter = "simple" if model.is_simple else "chat"
-        weights = weights_fingerprint(str(arguments["pretrained"]) if arguments.get("pretrained") else None)
-        self._answering.model_digest = digest(self._spec.request.model, arguments, self.adapter, weights)
+        self._answering.model_digest = model_digest(self._spec.request.model, arguments, self.adapter)
         count_context_with_pictures(model)
         self._answering.wrap(model, lambda: self._sizes(model))
         device_for_ranks(model, self._accelerator)
         clean = model.clean
 
-        def clean_and_score() -> None:  # the evaluator's sign that everything is answered
+        def clean_and_score() -> None:  # the evaluator's sign that it will ask no more
+            self._answered()
             self._phases.enter("scoring")
             clean()
 
@@ -81,3 +92,19 @@ class Instruments:
         sizes = (self._spec.request.batch_size, getattr(model, "batch_size_per_gpu", None))
         batch_size = next((size for size in sizes if isinstance(size, int) and size > 0), 1)
         return sizes_for(type(model).__module__, batch_size, self._spec.ranks, self._spec.chunk_seconds)
+
+
+def model_digest(model: str, arguments: dict[str, Any], adapter: str) -> str:
+    """Digest of what a model's answers depend on.
+
+    Parameters
+    ----------
+    model
+        The model's type.
+    arguments
+        ``model_args`` as an object; batch sizes in it do not count.
+    adapter
+        ``simple`` or ``chat``.
+    """
+    telling = {name: value for name, value in arguments.items() if name not in _BATCHING}
+    return digest(model, telling, adapter, fingerprint_of_arguments(telling))

@@ -15,8 +15,12 @@ PARTIAL_SECONDS = 1.0
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-# Progress bars (stderr) leave their line open, so the next log record (stdout) lands behind one.
-_RECORD = re.compile(r"(?<=\S)(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| [A-Z])")
+# Progress bars (stderr) leave their line open, so the next log record (stdout) or dump of stacks lands behind one.
+_RECORD = re.compile(
+    r"(?<=\S)(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| [A-Z]"
+    r"|(?:Current thread|Thread) 0x[0-9a-f]+[^\n]* \(most recent call first\):"
+    r"|Fatal Python error: )"
+)
 
 
 def strip_ansi(text: str) -> str:
@@ -97,7 +101,8 @@ class LogFilter:
 
     def _end_state(self, ready: list[str], now: float) -> None:
         line = self._take()
-        self._redrawn = True
-        if line.strip() and now - self._bar_at >= PROGRESS_SECONDS:
-            self._bar_at = now
+        # Only what was itself drawn over something else is a bar's; a bar may cut into any other line.
+        is_bar, self._redrawn = self._redrawn, True
+        if line.strip() and (not is_bar or now - self._bar_at >= PROGRESS_SECONDS):
+            self._bar_at = now if is_bar else self._bar_at
             ready.append(line + "\n")

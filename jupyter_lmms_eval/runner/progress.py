@@ -46,6 +46,15 @@ class SampleCounter:
         self.done[task] = 0
         return len(documents)
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether a sample still waits for an answer."""
+        return bool(self._open)
+
+    def complete(self, request: Any) -> bool:
+        """Whether the sample of a request is answered."""
+        return (request.task_name, request.doc_id) not in self._open
+
     def answered(self, request: Any) -> None:
         """Take note of one answer."""
         sample = (request.task_name, request.doc_id)

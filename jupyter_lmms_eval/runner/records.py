@@ -33,7 +33,8 @@ class AppendedFile:
     """A file that several processes append whole lines to.
 
     Every `append` is one ``write`` to a descriptor opened with ``O_APPEND``: lines of different ranks never mix,
-    and no writer waits for a reader.
+    and no writer waits for a reader. A line that was left half written, by a full disk or a killed process, is
+    ended before the next one.
 
     Parameters
     ----------
@@ -42,13 +43,25 @@ class AppendedFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def append(self, text: str) -> None:
-        """Append text that ends with a newline."""
-        data = memoryview(text.encode("utf-8", "surrogatepass"))
-        while data:  # a full disk or a signal may cut a large write short
-            data = data[os.write(self._descriptor, data) :]
+        """Append text that ends with a newline.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or only a part of it.
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        # Asked of the file each time: another rank may have left the half line.
+        rest = memoryview(b"\n" + data if self._ends_within_a_line() else data)
+        while rest:  # a full disk or a signal may cut a large write short
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def _ends_within_a_line(self) -> bool:
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) not in (b"\n", b"")
 
     def close(self) -> None:
         """Give the descriptor back."""

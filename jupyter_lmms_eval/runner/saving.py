@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _NAMING = ("peft", "delta", "pretrained", "model", "model_version", "model_name", "model_id", "path", "engine")
+
+
+_PROBE_BYTES = 1 << 20
 
 
 class SavingFailed(RuntimeError):
@@ -110,7 +115,9 @@ def save(tracker: Any, results: dict[str, Any], samples: dict[str, Any] | None, 
     try:
         json.loads(results_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SavingFailed(f"the results could not be saved to {results_file}: {said.last or error}") from error
+        raise SavingFailed(f"the results could not be saved to {results_file}: {said.last or error}") from (
+            _refusal(results_file.parent) or error
+        )
     saved = SavedFiles(results_file)
     for task in results["configs"] if samples is not None else ():
         file = folder / f"{stamp}_samples_{task}.jsonl"
@@ -124,9 +131,21 @@ def save(tracker: Any, results: dict[str, Any], samples: dict[str, Any] | None, 
         if lines != counts[task]:
             raise SavingFailed(
                 f"only {lines} of {counts[task]} samples of {task} could be saved to {file}: {said.last}"
-            )
+            ) from _refusal(file.parent)
         saved.samples.append(file)
     return saved
+
+
+def _refusal(folder: Path) -> OSError | None:
+    """Why a disk takes no more, if so: lmms-eval leaves its files to be closed by chance, which raises nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=folder if folder.is_dir() else folder.parent) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error
+    return None
 
 
 class _Listener:

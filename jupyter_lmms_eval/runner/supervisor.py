@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TextIO
 
 import psutil
 
 from ..protocol.jobs import Failure
-from ..protocol.run import RunFiles, RunOutcome, RunSpec
-from .environment import evaluation_environment
+from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, RunFiles, RunOutcome, RunSpec
+from .environment import rank_environment
 from .failure import failure_of_exit
+from .joblog import JobLog
+from .kinship import adopt_orphans
 from .logfile import LogFilter
 from .records import write_atomically
 from .redaction import secrets_of
+from .stacks import REQUEST, requests_held_back
 
 GRACE_SECONDS = 3.0
 # A rank whose peer is gone would wait in a collective for the process group's timeout.
 PEERS_SECONDS = 5.0
 # Something the evaluation started may keep the pipe open after it; its last words are not worth more.
 DRAIN_SECONDS = 1.0
+# Ranks write into one pipe, and their stacks must not mix; writing them takes milliseconds.
+STACKS_SECONDS = 0.1
 
 
 @dataclass
@@ -49,6 +53,9 @@ class Supervision:
     parent_fd: int | None = None
     ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
     interrupted: bool = False
+    _stacks_requested: bool = False
+    _stacks_due: deque[int] = field(default_factory=deque)
+    _stacks_at: float = float("-inf")
     _failed_at: float | None = None
     _asked_at: float | None = None
 
@@ -58,49 +65,59 @@ class Supervision:
         Returns
         -------
         int
-            0 if it succeeded, 1 if it failed, 143 if it was interrupted. An interrupted attempt leaves no
-            outcome, unless it had one already: it says nothing about the job.
+            0 if it succeeded, 1 if it failed, 143 if it was interrupted: such an attempt leaves no outcome,
+            unless it had one already, because it says nothing about the job. 74 (EX_IOERR) if the outcome could
+            not be written, mostly because the disk is full; then there is none, and the job failed.
+
+        Notes
+        -----
+        SIGTERM and SIGINT interrupt the attempt. SIGUSR1 makes the ranks write the stacks of all their threads
+        into the log, and nothing else.
         """
-        _adopt_orphans()
+        adopt_orphans()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGINT, self._on_sigterm)
-        secrets = secrets_of(os.environ, self.spec.request.model_args)
-        cleaner = LogFilter(secrets)
-        with self.files.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        signal.signal(REQUEST, self._on_stacks_request)
+        cleaner = LogFilter(secrets_of(os.environ, self.spec.request.model_args))
+        with contextlib.closing(JobLog(self.files.log)) as log:
             output = self._start_ranks()
             try:
                 self._watch(output, cleaner, log)
             finally:
                 os.close(output)
                 self._end_descendants()
-            _write(log, cleaner.flush(time.monotonic(), final=True))
+            log.write(cleaner.flush(time.monotonic(), final=True))
         return self._conclude(list(cleaner.last_lines))
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
         self.interrupted = True
 
+    def _on_stacks_request(self, _signal: int, _frame: object) -> None:
+        self._stacks_requested = True
+
     def _start_ranks(self) -> int:
         reader, writer = os.pipe()
-        command = [sys.executable, "-m", f"{__package__}.evaluate", str(self.files.job_dir), str(self.spec.attempt)]
+        what = [str(self.files.job_dir), str(self.spec.attempt), str(os.getpid())]
         try:
-            for rank in range(self.spec.ranks):
-                # Ranks are started here and not by torchrun: torchrun gives each its own session, where neither
-                # a signal to the job's group nor the end of this process would reach it.
-                self.ranks.append(
-                    subprocess.Popen(
-                        command,
-                        cwd=self.files.job_dir,
-                        env=evaluation_environment(os.environ, self.spec, rank),
-                        stdin=subprocess.DEVNULL,
-                        stdout=writer,
-                        stderr=writer,
+            with requests_held_back():
+                for rank in range(self.spec.ranks):
+                    # Ranks are started here and not by torchrun: torchrun gives each its own session, where neither
+                    # a signal to the job's group nor the end of this process would reach it.
+                    self.ranks.append(
+                        subprocess.Popen(
+                            [sys.executable, "-m", f"{__package__}.rank", *what],
+                            cwd=self.files.job_dir,
+                            env=rank_environment(os.environ, self.spec, rank),
+                            stdin=subprocess.DEVNULL,
+                            stdout=writer,
+                            stderr=writer,
+                        )
                     )
-                )
         finally:
             os.close(writer)
         return reader
 
-    def _watch(self, output: int, cleaner: LogFilter, log: TextIO) -> None:
+    def _watch(self, output: int, cleaner: LogFilter, log: JobLog) -> None:
         os.set_blocking(output, False)
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
@@ -109,7 +126,7 @@ class Supervision:
             all_ended_at: float | None = None
             open_end = True
             while True:
-                hurried = self.interrupted or not open_end or all_ended_at is not None
+                hurried = self.interrupted or self._stacks_due or not open_end or all_ended_at is not None
                 ready = {key.fd for key, _ in selector.select(0.01 if hurried else 0.25)}
                 now = time.monotonic()
                 if self.parent_fd in ready and not os.read(self.parent_fd or 0, 4096):
@@ -118,21 +135,36 @@ class Supervision:
                 if output in ready and not self._pump(output, cleaner, log, now):
                     selector.unregister(output)
                     open_end = False
-                _write(log, cleaner.flush(now))
+                log.write(cleaner.flush(now))
+                self._relay_stacks_request(log, now)
                 self._end_if_needed(now)
                 if all(rank.poll() is not None for rank in self.ranks):
                     all_ended_at = all_ended_at or now
                     if not open_end or now - all_ended_at > DRAIN_SECONDS:
                         return
 
-    def _pump(self, output: int, cleaner: LogFilter, log: TextIO, now: float) -> bool:
+    def _pump(self, output: int, cleaner: LogFilter, log: JobLog, now: float) -> bool:
         """Move what there is from the pipe to the log; false at the pipe's end."""
         try:
             data = os.read(output, 1 << 16)
         except BlockingIOError:
             return True
-        _write(log, cleaner.feed(data, now))
+        log.write(cleaner.feed(data, now))
         return bool(data)
+
+    def _relay_stacks_request(self, log: JobLog, now: float) -> None:
+        """Ask one rank after the other for its stacks; what they started themselves would die of being asked."""
+        if self._stacks_requested:
+            self._stacks_requested = False
+            self._stacks_due = deque(range(len(self.ranks)))
+        if not self._stacks_due or now - self._stacks_at < STACKS_SECONDS:
+            return
+        number = self._stacks_due.popleft()
+        rank = self.ranks[number]
+        if rank.poll() is None:
+            log.write(f"The stacks of rank {number} (process {rank.pid}) follow, because they were asked for:\n")
+            rank.send_signal(REQUEST)
+            self._stacks_at = now
 
     def _end_if_needed(self, now: float) -> None:
         """End what must end: everything if the attempt is interrupted, the other ranks if one failed."""
@@ -184,11 +216,17 @@ class Supervision:
         if own is not None and own.status == "ok":
             return 0
         if self.interrupted and own is None:
-            return 143
+            return EXIT_INTERRUPTED
         failure = self._first_failure(outcomes) or self._crash(last_lines)
         if own is None or own.failure != failure:
             outcome = (own or RunOutcome(status="failed")).model_copy(update={"status": "failed", "failure": failure})
-            write_atomically(self.files.outcome(self.spec.attempt), outcome.model_dump_json(indent=1))
+            try:
+                write_atomically(self.files.outcome(self.spec.attempt), outcome.model_dump_json(indent=1))
+            except OSError as error:
+                # Not through sys.stderr: what it cannot write it tries again at exit, and changes the exit code.
+                with contextlib.suppress(OSError):
+                    os.write(2, f"the outcome could not be written: {error}\n".encode())
+                return EXIT_DISK_FULL
         return 1
 
     def _read_outcome(self, rank: int) -> RunOutcome | None:
@@ -209,19 +247,3 @@ class Supervision:
         codes = [rank.returncode for rank in self.ranks]
         code = next((code for code in codes if code not in (0, -signal.SIGTERM)), codes[0]) or 0
         return failure_of_exit(code, last_lines, str(self.files.log))
-
-
-def _write(log: TextIO, text: str) -> None:
-    """Write to the log; a full disk costs the log, not the evaluation."""
-    if text:
-        with contextlib.suppress(OSError):
-            log.write(text)
-            log.flush()
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of what the evaluation's processes leave behind, so that it is found and ended."""
-    if sys.platform == "linux":
-        pr_set_child_subreaper = 36
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,33 @@ def device_for_ranks(model: Any, accelerator: Any) -> None:
         model.device = accelerator.device
 
 
+def groups_without_scores() -> None:
+    """Let a group whose tasks all have no score have none either; lmms-eval fails over its average."""
+    from lmms_eval import evaluator
+    from lmms_eval.api.group import ConfigurableGroup
+
+    consolidate = evaluator.consolidate_group_results
+
+    def without_average(task_dict: dict[Any, Any], results: dict[str, dict[str, Any]]) -> bool:
+        scored = False
+        for name, member in task_dict.items():
+            if not isinstance(member, dict):
+                # A score is named "metric,filter".
+                scored |= any("," in entry for entry in results.get(getattr(member, "task_name", ""), {}))
+                continue
+            group_scored = without_average(member, results)
+            if isinstance(name, ConfigurableGroup) and not group_scored:
+                name._config.aggregate_metric_list = None  # noqa: SLF001  (its `config` is a copy)
+            scored |= group_scored
+        return scored
+
+    def consolidate_scored(results: Any, versions: Any, task_dict: Any) -> Any:
+        without_average(task_dict, results)
+        return consolidate(results, versions, task_dict)
+
+    evaluator.consolidate_group_results = consolidate_scored
+
+
 def samples_of(limit: float | None, total: int) -> int | None:
     """How many samples a limit means for a task; none means all."""
     if limit is None or limit == -1:
@@ -170,8 +197,16 @@ class LimitPerTask:
         self._largest = max(self._largest, limit)
         return self._largest
 
-    def correct(self, results: dict[str, Any]) -> None:
-        """Put the true numbers of samples into the results."""
+    def correct(self, results: dict[str, Any], scored: Mapping[str, int]) -> None:
+        """Put the true numbers of samples into the results.
+
+        Parameters
+        ----------
+        results
+            What the evaluator returned.
+        scored
+            Samples per task that were scored, if the answering was stopped before its end.
+        """
         for task, counts in results.get("n-samples", {}).items():
             if task in self.effective:
-                counts["effective"] = self.effective[task]
+                counts["effective"] = scored.get(task, self.effective[task])

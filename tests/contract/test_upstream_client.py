@@ -79,13 +79,14 @@ def test_queue_positions_and_cancelling(upstream: Any) -> None:
     assert upstream.get_job(ids[3])["position_in_queue"] == 1
     assert "cancelled" in upstream.cancel_job(ids[3])["message"]
     assert upstream.get_job(ids[3])["status"] == "cancelled"
-    with pytest.raises(Exception, match="400"):
-        upstream.cancel_job(ids[3])
+    assert "cancelled" in upstream.cancel_job(ids[3])["message"]  # a repeated request finds what it wants
     with pytest.raises(Exception, match="404"):
         upstream.get_job("no-such-job")
     for job_id in (*ids[:3], ids[4]):
         assert upstream.wait_for_job(job_id, poll_interval=0.2, timeout=180, verbose=False)["status"] == "completed"
     assert upstream.get_queue_status()["queue_size"] == 0
+    with pytest.raises(Exception, match="400"):
+        upstream.cancel_job(ids[0])
 
 
 def test_the_asynchronous_client(server: Server) -> None:

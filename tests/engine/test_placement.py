@@ -38,6 +38,13 @@ def test_a_job_for_another_device_passes_one_that_waits() -> None:
     assert place(waiting, GPUS, {"cuda:0": "x"}).starts == {"on-cpu": ("cpu:0",)}
 
 
+def test_a_job_that_needs_more_than_the_machine_has_holds_up_nobody() -> None:
+    decision = place([job("huge", 1, count=5), job("gone", 2, device="cuda:9"), job("small", 3)], GPUS, {})
+    assert decision.starts == {"small": ("cuda:0",)}
+    assert decision.waits["huge"] == "needs 5 devices, the machine has 4"
+    assert decision.waits["gone"] == "needs cuda:9, which the machine does not have"
+
+
 def test_a_named_device_is_waited_for() -> None:
     decision = place([job("a", 1, device="cuda:1")], GPUS, {"cuda:1": "12345678-9abc"})
     assert decision.waits == {"a": "waits for cuda:1: job 12345678 running"}
@@ -47,6 +54,51 @@ def test_cuda_means_any_device_where_there_is_no_gpu() -> None:
     assert eligible_devices("cuda", ["cpu:0"]) == ["cpu:0"]
     assert eligible_devices(None, GPUS) == GPUS[:4]
     assert eligible_devices("cuda:7", GPUS) == []
+
+
+SERVER = "used by job ab12cd34 of the server with pid 77"
+STRANGER = "61.2 of 79.6 GiB of cuda:0 are held by pid 4242 (python)"
+
+
+def test_a_device_of_another_server_is_passed_over() -> None:
+    decision = place([job("a", 1), job("b", 2)], GPUS, {}, {"cuda:0": SERVER})
+    assert decision.starts == {"a": ("cuda:1",), "b": ("cuda:2",)}
+
+
+def test_a_job_says_which_other_server_it_waits_for() -> None:
+    decision = place([job("a", 1, device="cuda:0")], GPUS, {}, {"cuda:0": SERVER})
+    assert decision.waits == {"a": "waits for cuda:0: used by job ab12cd34 of the server with pid 77"}
+    assert place([job("a", 1)], ["cuda:0"], {}, {"cuda:0": SERVER}).waits == decision.waits
+
+
+def test_a_job_says_who_fills_the_memory_it_waits_for() -> None:
+    decision = place([job("a", 1)], GPUS[:2], {"cuda:1": "running1"}, {"cuda:0": STRANGER})
+    assert decision.waits == {"a": f"waits for a device: job running1 running, {STRANGER}"}
+
+
+def test_all_obstacles_are_told_each_once() -> None:
+    blocked = {"cuda:0": STRANGER, "cuda:1": SERVER, "cuda:2": SERVER, "cpu:0": "used by another server"}
+    decision = place([job("a", 1, count=2)], GPUS, {}, blocked)
+    assert decision.waits == {"a": f"waits for 2 devices: 1 free, {STRANGER}, cuda:1, cuda:2 {SERVER}"}
+
+
+def test_of_a_device_that_a_job_holds_the_job_is_told() -> None:
+    decision = place([job("a", 1)], ["cuda:0"], {"cuda:0": "running1"}, {"cuda:0": SERVER})
+    assert decision.waits == {"a": "waits for cuda:0: job running1 running"}
+
+
+def test_a_big_job_is_not_starved_while_another_server_has_a_device() -> None:
+    decision = place([job("big", 1, count=4), job("small", 2)], GPUS, {}, {"cuda:3": SERVER})
+    assert decision.starts == {}
+    assert decision.waits["big"] == f"waits for 4 devices: 3 free, cuda:3 {SERVER}"
+    assert decision.waits["small"] == f"waits for a device: cuda:3 {SERVER}, kept free for job big"
+
+
+def test_nothing_starts_during_a_pause_and_every_job_says_why() -> None:
+    full = "waits for space: 0.1 GiB are free in /jobs"
+    decision = place([job("b", 2), job("urgent", 3, priority=1), job("a", 1, device="cpu")], GPUS, {}, pause=full)
+    assert decision.starts == {}
+    assert list(decision.waits.items()) == [("urgent", full), ("a", full), ("b", full)]
 
 
 _jobs = st.lists(
@@ -63,14 +115,18 @@ _jobs = st.lists(
 )
 
 
-@given(_jobs, st.sets(st.sampled_from(GPUS)))
+_some_devices = st.sets(st.sampled_from(GPUS))
+_obstacles = st.dictionaries(st.sampled_from([*GPUS, "cuda:9"]), st.sampled_from([SERVER, STRANGER]))
+
+
+@given(_jobs, _some_devices, _obstacles)
 def test_no_device_is_given_twice_and_every_job_starts_or_knows_why_not(
-    waiting: list[WaitingJob], busy: set[str]
+    waiting: list[WaitingJob], busy: set[str], blocked: dict[str, str]
 ) -> None:
-    decision = place(waiting, GPUS, dict.fromkeys(busy, "other"))
+    decision = place(waiting, GPUS, dict.fromkeys(busy, "other"), blocked)
     granted = [device for devices in decision.starts.values() for device in devices]
     assert len(granted) == len(set(granted))
-    assert not busy & set(granted)
+    assert not (busy | blocked.keys()) & set(granted)
     assert {*decision.starts, *decision.waits} == {waiting_job.job_id for waiting_job in waiting}
     needs = {waiting_job.job_id: waiting_job for waiting_job in waiting}
     for name, devices in decision.starts.items():
@@ -78,12 +134,56 @@ def test_no_device_is_given_twice_and_every_job_starts_or_knows_why_not(
         assert set(devices) <= set(eligible_devices(needs[name].device, GPUS))
 
 
-@given(_jobs, st.sets(st.sampled_from(GPUS)))
-def test_no_job_starts_on_a_device_an_earlier_one_could_use(waiting: list[WaitingJob], busy: set[str]) -> None:
-    decision = place(waiting, GPUS, dict.fromkeys(busy, "other"))
+@given(_jobs, _some_devices, _obstacles)
+def test_no_job_starts_on_a_device_an_earlier_one_could_use(
+    waiting: list[WaitingJob], busy: set[str], blocked: dict[str, str]
+) -> None:
+    decision = place(waiting, GPUS, dict.fromkeys(busy, "other"), blocked)
     order = sorted(waiting, key=lambda waiting_job: (-waiting_job.priority, waiting_job.seq))
     for index, later in enumerate(order):
         for earlier in order[:index]:
-            if earlier.job_id in decision.waits and later.job_id in decision.starts:
-                shared = set(eligible_devices(earlier.device, GPUS))
+            shared = set(eligible_devices(earlier.device, GPUS))
+            possible = len(shared) >= earlier.count
+            if possible and earlier.job_id in decision.waits and later.job_id in decision.starts:
                 assert not shared & set(decision.starts[later.job_id])
+
+
+@given(_jobs, _some_devices, _obstacles)
+def test_a_blocked_device_counts_like_one_that_runs_a_job(
+    waiting: list[WaitingJob], busy: set[str], blocked: dict[str, str]
+) -> None:
+    held = dict.fromkeys(busy, "other")
+    as_if_held = dict.fromkeys(blocked, "another") | held
+    assert place(waiting, GPUS, held, blocked).starts == place(waiting, GPUS, as_if_held).starts
+
+
+@given(_jobs, _some_devices, _obstacles)
+def test_who_waits_for_a_blocked_device_hears_of_it(
+    waiting: list[WaitingJob], busy: set[str], blocked: dict[str, str]
+) -> None:
+    decision = place(waiting, GPUS, dict.fromkeys(busy, "other"), blocked)
+    for waiting_job in waiting:
+        eligible = eligible_devices(waiting_job.device, GPUS)
+        if waiting_job.job_id in decision.waits and len(eligible) >= waiting_job.count:
+            for device in {*eligible} & (blocked.keys() - busy):
+                assert blocked[device] in decision.waits[waiting_job.job_id]
+
+
+@given(_jobs, _some_devices)
+def test_when_nothing_is_in_the_way_any_more_all_is_as_before(waiting: list[WaitingJob], busy: set[str]) -> None:
+    held = dict.fromkeys(busy, "other")
+    assert place(waiting, GPUS, held, {}, None) == place(waiting, GPUS, held)
+    assert place(waiting, GPUS, held, dict.fromkeys(busy, SERVER)) == place(waiting, GPUS, held)
+
+
+@given(_jobs, _obstacles)
+def test_once_the_obstacles_are_gone_every_job_gets_its_turn(
+    waiting: list[WaitingJob], blocked: dict[str, str]
+) -> None:
+    started: set[str] = set()
+    while decision := place([one for one in waiting if one.job_id not in started], GPUS, {}, blocked).starts:
+        started |= decision.keys()  # and all of them end before the next look
+    while decision := place([one for one in waiting if one.job_id not in started], GPUS, {}).starts:
+        started |= decision.keys()
+    possible = {one.job_id for one in waiting if len(eligible_devices(one.device, GPUS)) >= one.count}
+    assert started == possible

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_lmms_eval.engine.clock import now
-from jupyter_lmms_eval.engine.errors import StateDirTaken
-from jupyter_lmms_eval.engine.state_dir import StateDir
-from jupyter_lmms_eval.engine.store import JobStore
+from jupyter_lmms_eval.engine.errors import DiskFull, StoreTooNew
+from jupyter_lmms_eval.engine.job_card import JobCard, Submission
+from jupyter_lmms_eval.engine.store import MIGRATIONS, SCHEMA_VERSION, JobStore, means_full_disk, migrate
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
+
+DATABASES = Path(__file__).parent / "databases"
 
 
 def info(job_id: str, *, model: str = "dummy", tasks: tuple[str, ...] = ("mme",), status: str = "queued") -> JobInfo:
@@ -89,13 +95,196 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(ValueError, match=r"version 99.*use the newer"):
+    before = path.read_bytes()
+    with pytest.raises(StoreTooNew, match=r"version 99.*use the newer"):
         JobStore(path)
+    assert path.read_bytes() == before
 
 
-def test_a_state_dir_belongs_to_one_server_and_says_to_which(tmp_path: Path) -> None:
-    first = StateDir(tmp_path)
-    with pytest.raises(StateDirTaken, match=r"in use by the server with pid \d+ \(since .*--state-dir"):
-        StateDir(tmp_path)
-    first.close()
-    StateDir(tmp_path).close()
+def test_jobs_are_restored_in_their_places(store: JobStore) -> None:
+    store.restore([JobCard(seq=7, info=info("b")), JobCard(seq=3, submission=Submission("k", "d"), info=info("a"))])
+    assert [(stored.seq, stored.info.job_id) for stored in store.page()] == [(7, "b"), (3, "a")]
+    assert store.submitted("k") == ("a", "d")
+    assert [stored.info.job_id for stored in store.page(task="mme")] == ["b", "a"]
+    assert store.add(info("c")) == 8, "the next job comes after them"
+
+
+def test_a_restored_job_takes_neither_the_place_nor_the_key_of_another(store: JobStore) -> None:
+    store.add(info("a"), Submission("k", "d"))
+    store.restore([JobCard(seq=1, submission=Submission("k", "e"), info=info("b"))])
+    assert [(stored.seq, stored.info.job_id) for stored in store.page()] == [(2, "b"), (1, "a")]
+    assert store.submitted("k") == ("a", "d")
+
+
+# ------------------------------------------------------------------------------------------- a full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: Path, leave: int = 0) -> Path:
+    """Use up all of a disk but a few bytes."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+    if leave:
+        os.truncate(ballast, ballast.stat().st_size - leave)
+    return ballast
+
+
+def test_what_a_full_disk_refused_was_not_stored_and_the_store_works_on(small_disk: Path) -> None:
+    store = JobStore(small_disk / "jobs.sqlite")
+    (small_disk / "a").mkdir()
+    first = info("a").model_copy(update={"job_dir": str(small_disk / "a"), "error": "x" * 10_000})
+    store.add(first, Submission("k", "d"))
+    ballast = fill(small_disk)
+    stored: list[str] = []
+
+    def add_many() -> None:
+        for number in range(1000):  # some fit into what the log had reserved
+            store.add(info(f"job{number}"), Submission(f"key{number}", "d"))
+            stored.append(f"job{number}")
+
+    with pytest.raises(DiskFull, match=r"disk of the jobs is full: make room on the disk of .*/disk, then try again"):
+        add_many()
+    with pytest.raises(DiskFull):
+        store.save(first.model_copy(update={"status": JobStatus.COMPLETED, "error": "y" * 900_000}))
+
+    assert [row.info.job_id for row in store.page(limit=1000)] == [*reversed(stored), "a"]
+    assert store.get("a") == first
+    assert store.submitted(f"key{len(stored)}") is None
+    assert not (small_disk / "a" / "job.json.new").exists()
+
+    ballast.unlink()
+    again = store.add(info("later"), Submission(f"key{len(stored)}", "d"))
+    assert again == len(stored) + 2
+    finished = first.model_copy(update={"status": JobStatus.COMPLETED, "revision": 99})
+    store.save(finished)
+    store.close()
+    reopened = JobStore(small_disk / "jobs.sqlite")
+    assert [row.info.job_id for row in reopened.page(limit=1000)] == ["later", *reversed(stored), "a"]
+    assert reopened.get("a") == finished
+    reopened.close()
+
+
+@pytest.mark.parametrize("room", [0, 4096, 8192, 16384, 40960, 65536])
+def test_a_store_on_a_full_disk_says_so_and_opens_once_there_is_room(small_disk: Path, room: int) -> None:
+    ballast = fill(small_disk, leave=room)
+    try:
+        store = JobStore(small_disk / "state" / "jobs.sqlite")
+    except DiskFull:
+        pass
+    else:
+        assert store.page() == []
+        store.close()
+    ballast.unlink()
+    store = JobStore(small_disk / "state" / "jobs.sqlite")
+    assert store.add(info("a")) == 1
+    store.close()
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(small_disk: Path) -> None:
+    store = JobStore(small_disk / "jobs.sqlite")
+    ballast = fill(small_disk)
+    big = info("big").model_copy(update={"error": "x" * 500_000})
+    for _ in range(3):
+        with pytest.raises(DiskFull):
+            store.add(big)
+    assert store.page() == []
+    ballast.unlink()
+    assert store.add(big) == 1
+    store.close()
+
+
+def test_a_full_disk_is_told_from_a_broken_one(tmp_path: Path, small_disk: Path) -> None:
+    # Python 3.10 has no error codes; there the text tells.
+    full, broken = sqlite3.OperationalError("database or disk is full"), sqlite3.OperationalError("disk I/O error")
+    assert means_full_disk(full, tmp_path)
+    assert not means_full_disk(broken, tmp_path)
+    assert not means_full_disk(sqlite3.OperationalError("database is locked"), tmp_path)
+    fill(small_disk)
+    assert means_full_disk(broken, small_disk)
+
+
+def test_an_error_of_a_caller_leaves_no_transaction_open(store: JobStore) -> None:
+    store.add(info("a"))
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add(info("a"))
+    assert store.add(info("b")) is not None
+
+
+# ------------------------------------------------------------------------------------------- earlier versions
+
+
+@pytest.mark.parametrize("dump", sorted(DATABASES.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_database_of_every_version_opens_with_all_its_jobs(dump: Path, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with sqlite3.connect(path) as database:
+        database.executescript(dump.read_text())
+    rows = database.execute("SELECT job_id, info, submission_key FROM job ORDER BY seq").fetchall()
+    database.close()
+    store = JobStore(path)
+    known = {stored.info.job_id: stored.info for stored in store.page()}
+    assert list(reversed(known)) == [job_id for job_id, _, _ in rows]
+    for job_id, text, key in rows:
+        written, read = json.loads(text), known[job_id].model_dump(mode="json")
+        assert {name: read[name] for name in written} == with_later_fields(written, read)
+        if key is not None:
+            submitted = store.submitted(key)
+            assert submitted is not None
+            assert submitted[0] == job_id
+            assert submitted[1] == Submission.of(key, known[job_id].request).digest, "the cell finds its job again"
+        store.save(known[job_id])
+    assert store.counts()[JobStatus.COMPLETED] == 1
+    assert [stored.info.status.value for stored in store.unfinished()] == ["running", "queued", "queued"]
+    assert store.add(info("next")) == len(rows) + 1
+    store.close()
+    database = sqlite3.connect(path)
+    assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    database.close()
+
+
+def with_later_fields(written: dict, read: dict) -> dict:
+    """Add the defaults that fields inside a job have got since it was written."""
+    return {
+        name: with_later_fields(value, read[name]) | {k: v for k, v in read[name].items() if k not in value}
+        if isinstance(value, dict) and isinstance(read.get(name), dict)
+        else value
+        for name, value in written.items()
+    }
+
+
+def test_a_step_that_fails_half_way_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    store = JobStore(path)
+    store.add(info("a"))
+    store.close()
+    database = sqlite3.connect(path, isolation_level=None)
+    before = list(database.iterdump())
+    broken = "ALTER TABLE job ADD COLUMN owner TEXT; UPDATE job SET owner = 'me'; INSERT INTO nowhere VALUES (1)"
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate(database, [*MIGRATIONS, broken])
+    assert list(database.iterdump()) == before
+    assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+    good = "ALTER TABLE job ADD COLUMN owner TEXT"
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(database, [*MIGRATIONS, good, broken])
+    assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,), "whole steps are kept"
+    migrate(database, [*MIGRATIONS, good])
+    assert database.execute("SELECT job_id, owner FROM job").fetchall() == [("a", None)]
+    database.close()

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from jupyter_lmms_eval.engine.environment import evaluation_environment
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 from jupyter_lmms_eval.protocol.run import RunEvent, RunFiles, RunOutcome, RunSpec
 
@@ -43,8 +49,20 @@ metadata:
 {more}
 """
 
+GROUP = """\
+group: tiny_{group}
+task: {members}
+aggregate_metric_list:
+  - metric: {metric}
+    aggregation: mean
+    weight_by_size: true
+    filter_list: none
+metadata:
+  version: 1.0
+"""
+
 FUNCTIONS = """\
-import os, signal, sys, time
+import ctypes, os, pathlib, signal, subprocess, sys, threading, time
 
 
 def doc_to_visual(doc):
@@ -79,6 +97,30 @@ def converse(doc, lmms_eval_specific_kwargs=None, previous_output=None, round_id
     if round_idx is None:
         return doc["question"]
     return [], "go on", round_idx >= 3, None, None
+
+
+def tell_to_finish(doc, lmms_eval_specific_kwargs=None, round_idx=None, **rounds):
+    # Its first question tells the evaluation to finish; all others are answered after that only.
+    marker = pathlib.Path("finish")
+    if round_idx is None:
+        return doc["question"]
+    if doc["answer"] == "0":
+        marker.touch()
+    while not marker.exists():
+        time.sleep(0.01)
+    return [], "go on", True, None, None
+
+
+def wait_for_a_judge():
+    threading.Event().wait()
+
+
+def hangs(doc, results):
+    helper = subprocess.Popen(["sleep", "600"])
+    threading.Thread(target=wait_for_a_judge, daemon=True).start()
+    print("helper is", helper.pid, flush=True)
+    while True:
+        ctypes.PyDLL(None).sleep(600)  # keeps the interpreter's lock: no line of Python runs any more
 
 
 def right(doc, results):
@@ -120,9 +162,15 @@ def write_tasks(folder: Path) -> None:
             "output_type": "generate_until_agentic",
             "more": "doc_to_text: !function tiny_functions.converse\nprocess_results: !function tiny_functions.right",
         },
+        "tiny_finish": {
+            "data": "ten",
+            "output_type": "generate_until_agentic",
+            "more": "doc_to_text: !function tiny_functions.tell_to_finish\n"
+            "process_results: !function tiny_functions.right",
+        },
         "tiny_rounds": {"data": "four", "more": "repeats: 2"},
     }
-    for function in ("fails", "leaves", "dies", "waits", "complains", "rank_1_fails"):
+    for function in ("fails", "leaves", "dies", "waits", "complains", "rank_1_fails", "hangs"):
         tasks[f"tiny_{function}"] = {
             "data": "four",
             "more": f"process_results: !function tiny_functions.{function}",
@@ -130,6 +178,9 @@ def write_tasks(folder: Path) -> None:
     for name, values in tasks.items():
         defaults = {"name": name, "output_type": "generate_until", "metric": "exact_match"}
         (folder / f"{name}.yaml").write_text(TASK.format(**{**defaults, **values}))
+    averages = (("numbers", ["tiny_ten", "tiny_four"], "exact_match"), ("choices", ["tiny_choice"], "acc"))
+    for group, members, metric in averages:
+        (folder / f"tiny_{group}.yaml").write_text(GROUP.format(group=group, members=members, metric=metric))
     (folder / "tiny_group.yaml").write_text("group: tiny_group\ntask:\n  - tiny_ten\n  - tiny_four\n")
 
 
@@ -156,7 +207,11 @@ class Attempt:
 
     @property
     def log(self) -> str:
-        return self.files.log.read_text()
+        return self.files.log.read_text() if self.files.log.exists() else ""
+
+    @property
+    def ranks(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
 
     @property
     def results(self) -> dict[str, Any]:
@@ -185,7 +240,7 @@ class Runner:
         self,
         tasks: list[str],
         *,
-        job: str | None = None,
+        job: str | Path | None = None,
         attempt: int = 1,
         ranks: int = 1,
         chunk_seconds: float = 2.0,
@@ -216,7 +271,11 @@ class Runner:
         process = subprocess.Popen(
             command,
             cwd=cwd or job_dir,
-            env={**os.environ, **OFFLINE, "HF_HOME": str(self.tasks.parent / "hf"), **(environment or {})},
+            env=evaluation_environment(
+                {**os.environ, **OFFLINE, "HF_HOME": str(self.tasks.parent / "hf"), **(environment or {})},
+                ["cpu:0"],
+                threads=1,
+            ),
             start_new_session=True,
             pass_fds=() if parent_fd is None else (parent_fd,),
         )
@@ -231,8 +290,75 @@ class Runner:
     def end(self) -> None:
         for attempt in self.started:
             if attempt.process.poll() is None:
-                os.killpg(attempt.process.pid, 9)
+                with suppress(ProcessLookupError):
+                    os.killpg(attempt.process.pid, 9)
                 attempt.process.wait()
+
+
+def group_of(pid: int) -> list[int]:
+    """The living processes of a group."""
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process.pid)
+        except (OSError, psutil.Error):
+            continue
+    return members
+
+
+def wait_until(condition: Callable[[], Any], seconds: float) -> bool:
+    """Whether something became true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@dataclass
+class SmallDisk:
+    """A real file system with a megabyte of room."""
+
+    folder: Path
+
+    @property
+    def free(self) -> int:
+        """Bytes that still fit."""
+        return shutil.disk_usage(self.folder).free
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
+            while self.free:
+                ballast.write(bytes(self.free))
+
+    def make_room(self) -> None:
+        """Take away what `fill` put there."""
+        (self.folder / "ballast").unlink()
+
+    def grow(self, size: str) -> None:
+        """Have more room from now on."""
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk that is really full when it is full; needs the right to mount one."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    try:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True
+        )
+    except OSError as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    if made.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.strip()}")
+    yield SmallDisk(folder)
+    # Lazily: a process that a test left behind must not keep the disk.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

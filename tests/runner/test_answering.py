@@ -14,10 +14,13 @@ from jupyter_lmms_eval.protocol.run import JournalEntry, RunEvent
 from jupyter_lmms_eval.runner import answering as answering_module
 from jupyter_lmms_eval.runner.answering import Answering
 from jupyter_lmms_eval.runner.chunking import ChunkSizes
+from jupyter_lmms_eval.runner.digests import digest
 from jupyter_lmms_eval.runner.events import PROGRESS_INTERVAL, EventLog, Phases
-from jupyter_lmms_eval.runner.journal import Journal, digest, read, request_key, weights_fingerprint
+from jupyter_lmms_eval.runner.finishing import Finishing, NothingComplete
+from jupyter_lmms_eval.runner.journal import Journal, read, request_key
 from jupyter_lmms_eval.runner.progress import SampleCounter
 from jupyter_lmms_eval.runner.saving import SavedFiles, SavingFailed, copy_to, save
+from jupyter_lmms_eval.runner.turns import Turns
 
 pytest.importorskip("lmms_eval")
 instance = pytest.importorskip("lmms_eval.api.instance")
@@ -42,8 +45,17 @@ class Rank:
         self.counter = SampleCounter()
         self.counter.plan("t", requests)
         events = EventLog(folder / "events.jsonl", attempt, clock=iter(range(10_000)).__next__)
+        self.marker = folder / "finish"
+        turns = Turns(self.marker)
+        self.finishing = Finishing(turns, self.counter)
         self.answering = Answering(
-            Journal(folder / "journal.jsonl"), self.counter, events, Phases(events, 0.0), lambda: self.errors, attempt
+            Journal(folder / "journal.jsonl"),
+            self.counter,
+            events,
+            Phases(events, 0.0),
+            lambda: self.errors,
+            attempt,
+            turns,
         )
 
     def answer(
@@ -179,6 +191,89 @@ def test_ranks_stay_in_step_after_a_restart(tmp_path: Path, monkeypatch: pytest.
     assert len(second.entries) == 4
 
 
+class Task:
+    """What the evaluator keeps of a task."""
+
+    class config:  # noqa: N801
+        task = "t"
+
+    def __init__(self, requests: list[Any]) -> None:
+        self._instances = requests
+
+    @property
+    def instances(self) -> list[Any]:
+        return self._instances
+
+    def apply_filters(self) -> None:
+        raise ValueError("this filter cannot filter nothing")
+
+
+def finish_after(rank: Rank, document: int) -> Callable[[Any], str]:
+    """A model that is interrupted by a person while it answers a document."""
+
+    def reply(request: Any) -> str:
+        if request.doc_id == document:
+            rank.marker.touch()
+        return "x"
+
+    return reply
+
+
+def test_an_evaluation_that_is_told_to_finish_answers_no_further_chunk(tmp_path: Path) -> None:
+    requests = [ask(doc) for doc in range(6)]
+    rank = Rank(tmp_path, requests)
+    task = Task(list(requests))
+    rank.finishing.plan(task)
+    answers = texts(rank.answer(requests, finish_after(rank, 2)))
+    assert rank.asked == [2, 2]
+    assert len(answers) == 6, "the evaluator wants an answer to every request"
+    assert rank.reported[-1] == 4
+    assert [entry.doc_id for entry in rank.entries] == [0, 1, 2, 3]
+    later = [ask(9)]
+    rank.answer(later, lambda _: "never asked", "loglikelihood")
+    assert rank.asked == [2, 2]
+    rank.finishing.leave_out_incomplete()
+    assert [request.doc_id for request in task.instances] == [0, 1, 2, 3]
+    assert rank.finishing.scored == {"t": 4}
+    assert rank.finishing.partial
+
+
+def test_only_samples_whose_every_request_is_answered_are_scored(tmp_path: Path) -> None:
+    twice = ask(0, repeats=2)
+    choices = [ask(1, text=choice, idx=index) for index, choice in enumerate("ab")]
+    once = [ask(2, repeats=2)]
+    rank = Rank(tmp_path, [twice, *choices, *once])
+    task = Task([twice, *choices, *once])
+    rank.finishing.plan(task)
+    rank.answer([twice, twice, *choices, *once * 2], finish_after(rank, 1), fixed=1)
+    rank.finishing.leave_out_incomplete()
+    assert task.instances == [twice]
+
+
+def test_finishing_after_the_last_answer_leaves_nothing_out(tmp_path: Path) -> None:
+    requests = [ask(doc) for doc in range(4)]
+    rank = Rank(tmp_path, requests)
+    task = Task(list(requests))
+    rank.finishing.plan(task)
+    rank.answer(requests, finish_after(rank, 3))
+    rank.finishing.leave_out_incomplete()
+    assert task.instances == requests
+    assert not rank.finishing.partial
+    assert rank.finishing.scored == {}
+
+
+def test_an_evaluation_without_a_complete_sample_has_nothing_to_score(tmp_path: Path) -> None:
+    requests = [ask(0, idx=index) for index in range(2)]
+    rank = Rank(tmp_path, requests)
+    task = Task(list(requests))
+    rank.finishing.plan(task)
+    rank.answer(requests, finish_after(rank, 0), fixed=1)
+    with pytest.raises(NothingComplete):
+        rank.finishing.leave_out_incomplete()
+    task.apply_filters()
+    assert task.instances == []
+
+
 def test_a_model_that_answers_too_little_is_told(tmp_path: Path) -> None:
     rank = Rank(tmp_path, [ask(0)])
     short = rank.answering.chunked("generate_until", lambda _: [], lambda: ChunkSizes(fixed=1))
@@ -229,16 +324,6 @@ def test_a_digest_knows_functions_by_name() -> None:
     assert digest(read) == digest(read) != digest(digest)
 
 
-def test_other_weights_are_another_model(tmp_path: Path) -> None:
-    assert weights_fingerprint(None) == weights_fingerprint("org/name") == ""
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(b"1")
-    first = weights_fingerprint(str(tmp_path))
-    assert weights_fingerprint(str(tmp_path)) == first
-    weights.write_bytes(b"2")
-    assert weights_fingerprint(str(tmp_path)) != first
-
-
 class Tracker:
     """Saves what it is told to, or complains into the log as lmms-eval does."""
 
@@ -264,7 +349,7 @@ class Tracker:
             Path(self.output_path, "m", f"now_samples_{task_name}.jsonl").write_text("{}\n" * len(kept))
 
 
-RESULTS = {"configs": {"t": {}, "empty": {}}}
+RESULTS: dict[str, dict[str, Any]] = {"configs": {"t": {}, "empty": {}}}
 SAMPLES: dict[str, list[Any]] = {"t": [{}, {}], "empty": []}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 from jupyter_lmms_eval.protocol.run import RunSpec
 from jupyter_lmms_eval.runner.chunking import ChunkSizes, next_chunk_size, sizes_for
-from jupyter_lmms_eval.runner.environment import evaluation_environment
+from jupyter_lmms_eval.runner.environment import rank_environment
 from jupyter_lmms_eval.runner.model_building import Accepted, accepted_by, constructor_arguments
 from jupyter_lmms_eval.runner.options import check, match_tasks, model_args_text, seed_text
 from jupyter_lmms_eval.runner.saving import model_name_of
@@ -161,17 +161,15 @@ def spec(**fields: Any) -> RunSpec:
     return RunSpec(job_id="j", attempt=1, job_dir="/j", request=request(), **fields)
 
 
-def test_a_surrounding_run_is_forgotten() -> None:
-    around = {"RANK": "3", "WORLD_SIZE": "8", "TORCHELASTIC_RUN_ID": "x", "SLURM_PROCID": "1", "PATH": "/bin"}
-    environment = evaluation_environment(around, spec(threads=2), 0)
+def test_a_single_rank_is_nobodys_rank() -> None:
+    environment = rank_environment({"PATH": "/bin", "WANDB_MODE": "online"}, spec(threads=2), 0)
     assert "RANK" not in environment
-    assert "TORCHELASTIC_RUN_ID" not in environment
     assert environment["PATH"] == "/bin"
-    assert environment["OMP_NUM_THREADS"] == "2"
-    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "2"
+    assert environment["WANDB_MODE"] == "online"
 
 
 def test_ranks_know_each_other() -> None:
-    environment = evaluation_environment({"CUDA_VISIBLE_DEVICES": "2,3"}, spec(ranks=2, device_kind="cuda"), 1)
+    environment = rank_environment({"CUDA_VISIBLE_DEVICES": "2,3"}, spec(ranks=2, device_kind="cuda"), 1)
     assert (environment["RANK"], environment["LOCAL_RANK"], environment["WORLD_SIZE"]) == ("1", "1", "2")
     assert environment["CUDA_VISIBLE_DEVICES"] == "2,3"

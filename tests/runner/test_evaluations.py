@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from jupyter_lmms_eval.protocol.jobs import FailureCause
 from jupyter_lmms_eval.runner import journal
 
-from .conftest import SECRET, Attempt, Runner
+from .conftest import SECRET, Attempt, Runner, group_of, wait_until
 
 pytestmark = pytest.mark.evaluation
 
@@ -169,38 +167,18 @@ def test_a_failure_says_what_really_happened(
     assert failure.advice
 
 
-def _group(pid: int) -> list[int]:
-    members = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
-                members.append(process.pid)
-        except (OSError, psutil.Error):
-            continue
-    return members
-
-
-def _wait_until(condition: Any, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def test_nothing_outlives_the_server(runner: Runner) -> None:
     reader, writer = os.pipe()
     attempt = runner.start(["tiny_waits"], parent_fd=reader)
     os.close(reader)
-    assert _wait_until(lambda: attempt.files.log.exists() and "token is" in attempt.log, 60)
+    assert wait_until(lambda: "token is" in attempt.log, 60)
     assert SECRET not in attempt.log
     assert "[redacted]" in attempt.log
     assert "\x1b" not in attempt.log
-    assert len(_group(attempt.process.pid)) >= 2
+    assert len(group_of(attempt.process.pid)) >= 2
     os.close(writer)
     assert attempt.wait(6) == 143
-    assert _wait_until(lambda: not _group(attempt.process.pid), 1)
+    assert wait_until(lambda: not group_of(attempt.process.pid), 1)
     assert not attempt.files.outcome(1).exists(), "an interrupted attempt says nothing about the job"
 
 
@@ -218,12 +196,22 @@ def test_the_failure_of_any_rank_is_the_jobs(runner: Runner) -> None:
     failure = attempt.outcome.failure
     assert failure is not None
     assert (failure.type, failure.message) == ("NameError", "only here")
-    assert not _group(attempt.process.pid)
+    assert not group_of(attempt.process.pid)
+
+
+def test_a_rank_that_somebody_ends_is_a_failure(runner: Runner) -> None:
+    attempt = runner.start(["tiny_waits"])
+    assert wait_until(lambda: "token is" in attempt.log, 60)
+    attempt.ranks[0].terminate()
+    assert attempt.wait(30) == 1
+    failure = attempt.outcome.failure
+    assert failure is not None
+    assert (failure.cause, failure.type) == (FailureCause.CRASH, "SIGTERM")
 
 
 def test_a_terminated_job_ends_quickly(runner: Runner) -> None:
     attempt = runner.start(["tiny_ten"])
-    assert _wait_until(attempt.files.events.exists, 10)
+    assert wait_until(attempt.files.events.exists, 10)
     os.killpg(attempt.process.pid, signal.SIGTERM)
     assert attempt.wait(5) == 143
-    assert not _group(attempt.process.pid)
+    assert not group_of(attempt.process.pid)

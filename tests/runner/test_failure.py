@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
+import sqlite3
 
 import pytest
 
 from jupyter_lmms_eval.protocol.jobs import FailureCause
-from jupyter_lmms_eval.runner.failure import classify, failure_of, failure_of_exit, root_cause
+from jupyter_lmms_eval.protocol.run import EXIT_DISK_FULL
+from jupyter_lmms_eval.runner.failure import classify, disk_full, failure_of, failure_of_exit, root_cause
 
 
 def named(name: str, message: str = "", *bases: type[BaseException]) -> BaseException:
@@ -42,6 +45,16 @@ def named(name: str, message: str = "", *bases: type[BaseException]) -> BaseExce
         (AssertionError("Currently messages is used for generation only"), FailureCause.BAD_INPUT, "force_simple"),
         (NotImplementedError("TODO"), FailureCause.BAD_INPUT, "adapter"),
         (TimeoutError("the read timed out"), FailureCause.TIMEOUT, "again"),
+        (OSError(errno.ENOSPC, "No space left on device"), FailureCause.DISK_FULL, "answered is kept"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "/home/me/x"), FailureCause.DISK_FULL, "try again"),
+        (named("ArrowIOError", "[Errno 28] Error writing bytes to file. Detail: [errno 28] No space left on device"),
+         FailureCause.DISK_FULL, "Free space"),
+        (named("SafetensorError", "Error while serializing: I/O error: No space left on device (os error 28)"),
+         FailureCause.DISK_FULL, "Free space"),
+        (sqlite3.OperationalError("database or disk is full"), FailureCause.DISK_FULL, "Free space"),
+        (RuntimeError("unable to write to file </torch_77_1>: No space left on device (28)"), FailureCause.DISK_FULL,
+         "/dev/shm"),
+        (named("NothingComplete", "not a single sample"), FailureCause.ERROR, "goes on"),
         (SystemExit(1), FailureCause.CRASH, "log"),
         (KeyError("answer"), FailureCause.ERROR, "traceback"),
     ],
@@ -50,6 +63,34 @@ def test_causes(error: BaseException, cause: FailureCause, advice: str) -> None:
     got, told = classify(error)
     assert got == cause
     assert advice in told
+
+
+def test_a_full_disk_is_found_behind_other_errors() -> None:
+    def write() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/x.arrow")
+
+    def generate(wrap: bool) -> None:
+        try:
+            write()
+        except OSError as error:
+            if wrap:
+                raise KeyError("An error occurred while generating the dataset") from error
+            raise KeyError("and then this happened") from None
+
+    with pytest.raises(KeyError) as wrapped:
+        generate(wrap=True)
+    failure = failure_of(wrapped.value)
+    assert failure.cause == FailureCause.DISK_FULL
+    assert "No space left on device: '/data/x.arrow'" in failure.message
+    with pytest.raises(KeyError) as hidden:
+        generate(wrap=False)
+    assert failure_of(hidden.value).cause == FailureCause.ERROR
+
+
+def test_a_circle_of_errors_has_an_end() -> None:
+    first, second = ValueError("one"), ValueError("two")
+    first.__context__, second.__cause__ = second, first
+    assert disk_full(first) is None
 
 
 def test_a_retry_is_looked_through() -> None:
@@ -93,3 +134,12 @@ def test_a_silent_end(code: int, type_: str, words: list[str]) -> None:
     assert failure.cause == FailureCause.CRASH
     for word in words:
         assert word in f"{failure.message} {failure.advice}"
+
+
+def test_a_rank_that_could_not_write_its_outcome_names_the_full_disk() -> None:
+    told = "the outcome (ok) could not be written: [Errno 28] No space left on device"
+    assert failure_of_exit(EXIT_DISK_FULL, [told]).cause == FailureCause.DISK_FULL
+    told = "the outcome (ok) could not be written: [Errno 13] Permission denied"
+    failure = failure_of_exit(EXIT_DISK_FULL, [told])
+    assert failure.cause == FailureCause.CRASH
+    assert "Permission denied" in failure.message

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +108,42 @@ def test_an_unfinished_line_is_shown_after_a_silence() -> None:
 def test_a_long_line_is_cut() -> None:
     cleaned = feed("x" * (LONGEST_LINE + 50) + "\n")
     assert cleaned == "x" * LONGEST_LINE + " ... [50 more characters]\n"
+
+
+DUMPER = """
+import faulthandler, signal, threading, os
+def wait_for_a_judge(): threading.Event().wait()
+def score(): wait_for_a_judge()
+for _ in range(3): threading.Thread(target=score, daemon=True).start()
+faulthandler.register(signal.SIGUSR1, all_threads=True, chain=False)
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.fixture(scope="module")
+def dump() -> str:
+    """What a process of four threads writes when it is asked for its stacks."""
+    made = subprocess.run([sys.executable, "-c", DUMPER], capture_output=True, text=True, check=True).stderr
+    assert made.count("in wait_for_a_judge") == 3
+    return made
+
+
+@given(data=st.data())
+def test_a_dump_of_stacks_stays_whole_behind_a_progress_bar(dump: str, data: st.DataObject) -> None:
+    raw = ("\r 50%|##" + dump + "\r 51%|##\n").encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=8)))
+    cleaner = LogFilter()
+    parts = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    shown = "".join(cleaner.feed(part, 0.0) for part in parts) + cleaner.flush(0.0, final=True)
+    lines = [line for line in dump.splitlines() if line]
+    start = shown.splitlines().index(lines[0])
+    assert shown.splitlines()[start : start + len(lines)] == lines
+
+
+def test_a_progress_bar_that_cuts_into_a_line_takes_none_of_it() -> None:
+    cleaner = LogFilter()
+    cleaner.feed(b"\r 1%|\r 2%|\n", 0.0)
+    assert "File x.py, line" in cleaner.feed(b"  File x.py, line\r 51%|", 0.1)
 
 
 def test_broken_text_passes() -> None:

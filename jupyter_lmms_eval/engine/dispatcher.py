@@ -1,0 +1,272 @@
+"""Starts waiting jobs on free devices, and carries every attempt to its end: finished, or back in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus
+from .clock import now
+from .device_locks import HeldLocks
+from .disk import is_full
+from .environment import threads_per_process
+from .ledger import JobLedger
+from .outcome import Ending, disk_full_failure, ending_of, error_text
+from .policy import Again, after_failure, next_batch_size, time_left, with_batch_size
+from .process import end_leftover
+from .queueing import Job, JobQueue
+from .run import Run, RunPlan, Stop
+from .settings import SchedulerSettings
+from .surroundings import Surroundings
+
+logger = logging.getLogger(__name__)
+
+# How often to look whether what is outside this server still keeps its jobs waiting.
+LOOK_AGAIN_SECONDS = 1.0
+_SERVER_STOPPED = "The server stopped while the job ran; it starts again"
+
+
+class Dispatcher:
+    """Brings jobs from the queue to their end.
+
+    All methods belong to one event loop.
+
+    Parameters
+    ----------
+    settings
+        How it works.
+    queue
+        The jobs that wait.
+    ledger
+        Where every change is written down.
+    surroundings
+        What is outside and keeps jobs waiting.
+    """
+
+    def __init__(
+        self, settings: SchedulerSettings, queue: JobQueue, ledger: JobLedger, surroundings: Surroundings
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._ledger = ledger
+        self._surroundings = surroundings
+        self._wake = asyncio.Event()
+        self._contended = False
+
+    def start(self) -> None:
+        """Begin to place jobs."""
+        self._wake.set()
+        self._placing = asyncio.create_task(self._place_forever())
+
+    async def stop(self) -> None:
+        """Place no more, and stop what runs; it goes back to the queue."""
+        self._placing.cancel()
+        await asyncio.gather(self._placing, return_exceptions=True)
+        runs = [job.run for job in self._ledger.live if job.run is not None]
+        await asyncio.gather(*(run.stop(Stop.INTERRUPT) for run in runs))
+        tasks = [job.task for job in self._ledger.live if job.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def enqueue(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        self._queue.add(job)
+        self._wake.set()
+
+    async def continue_after_restart(self, job: Job) -> None:
+        """Let a job of an earlier server wait, and end what that server may have left running of it."""
+        await asyncio.to_thread(end_leftover, job.directory)
+        if job.info.status is JobStatus.RUNNING:
+            await self._back_to_queue(job, _closed(job.info.attempts, AttemptEnd.INTERRUPTED), _SERVER_STOPPED)
+        else:
+            self._queue.add(job)
+
+    async def cancel(self, job: Job) -> None:
+        """End a queued or running job; returns when its processes are gone."""
+        job.cancelled = True
+        while job.task is not None:
+            if job.run is not None:
+                await job.run.stop(Stop.CANCEL)
+            await asyncio.wait({job.task})
+        if job.info.status is JobStatus.QUEUED:
+            self._queue.remove(job)
+            await self._finish(job, status=JobStatus.CANCELLED)
+
+    async def _place_forever(self) -> None:
+        while True:
+            again = self._contended or self._queue.waits_for_others or self._ledger.unsaved
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_SECONDS if again else None)
+            self._wake.clear()
+            try:
+                await self._place()
+            except Exception:
+                logger.exception("Jobs could not be placed; trying again")
+                self._contended = True
+
+    async def _place(self) -> None:
+        self._contended = False
+        await self._ledger.save_again()
+        if not len(self._queue) or self._queue.held == set(self._queue.devices):
+            return
+        seen = await asyncio.to_thread(self._surroundings.look, self._queue.held)
+        self._queue.block(seen.blocked)
+        self._queue.pause(seen.shortage)
+        for job, granted in self._queue.starting():
+            locks = self._surroundings.take(granted, f"job {job.id[:8]} of the server with pid {os.getpid()}")
+            if locks is None:  # another server was faster
+                self._contended = True
+            else:
+                self._start(job, granted, locks)
+
+    def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks) -> None:
+        self._queue.remove(job)
+        self._queue.hold(granted, job)
+        info = job.info
+        plan = RunPlan(
+            job_id=job.id,
+            job_dir=job.directory,
+            attempt=info.attempt + 1,
+            request=with_batch_size(info.request, next_batch_size(info.request, info.attempts)),
+            devices=granted,
+            include_paths=[os.path.realpath(folder) for folder in self._settings.include_paths],
+            threads=threads_per_process(len(self._queue.devices)),
+            seconds=time_left(info.request.timeout, info.attempts),
+            stall_factor=self._settings.stall_factor,
+            stall_seconds=self._settings.stall_seconds,
+        )
+        job.run = Run(plan, locks.descriptors)
+        job.task = asyncio.create_task(self._run(job, job.run, locks))
+
+    async def _run(self, job: Job, run: Run, locks: HeldLocks) -> None:
+        """Carry one attempt at a job from its start until the job is over or back in the queue."""
+        try:
+            ending = await self._attempt(job, run)
+            locks.close()
+            self._queue.release(job)
+            await self._settle(job, run, ending)
+        except Exception as error:
+            logger.exception("Job %s could not be run", job.id)
+            failure = Failure(
+                cause=FailureCause.ERROR, type=type(error).__name__, message=f"The server could not run it: {error}"
+            )
+            await self._finish(job, status=JobStatus.FAILED, failure=failure, error=error_text(failure))
+        finally:
+            locks.close()
+            self._queue.release(job)
+            job.run = job.task = None
+            self._wake.set()
+
+    async def _attempt(self, job: Job, run: Run) -> Ending:
+        plan, started = run.plan, now()
+        attempt = Attempt(
+            number=plan.attempt,
+            started_at=started,
+            devices=list(plan.devices),
+            batch_size=next_batch_size(job.info.request, job.info.attempts),
+        )
+        await self._ledger.update(
+            job,
+            status=JobStatus.RUNNING,
+            started_at=started,
+            devices=list(plan.devices),
+            attempt=plan.attempt,
+            attempts=[*job.info.attempts, attempt],
+            progress=run.progress,
+        )
+        try:
+            await run.execute(on_progress=lambda: self._note_progress(job, run))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return Ending(AttemptEnd.FAILED, disk_full_failure())
+        await self._surroundings.left_by(run.members, plan.devices)
+        return await asyncio.to_thread(ending_of, run, disk_full=await self._disk_is_full())
+
+    def _note_progress(self, job: Job, run: Run) -> None:
+        warnings = [*job.info.warnings, *(text for text in run.notices if text not in job.info.warnings)]
+        # In memory only: a crash loses a moment of display, and the events file has it anyway.
+        self._ledger.note(job, progress=run.progress, warnings=warnings)
+
+    # ------------------------------------------------------------------------------------------- endings
+
+    async def _settle(self, job: Job, run: Run, ending: Ending) -> None:
+        """Let a job be over, or try it again."""
+        failure = ending.failure
+        attempts = _closed(job.info.attempts, ending.ended, run.seconds, run.progress.samples_done, failure)
+        if ending.scores is not None:
+            partial = bool(ending.scores["partial"])
+            await self._finish(
+                job,
+                **ending.scores,
+                status=JobStatus.CANCELLED if partial else JobStatus.COMPLETED,
+                attempts=attempts,
+                progress=run.progress.model_copy(update={"phase": "done", "eta_seconds": 0.0}),
+            )
+        elif job.cancelled or ending.ended is AttemptEnd.CANCELLED or _nothing_to_score(job, failure):
+            await self._finish(job, status=JobStatus.CANCELLED, attempts=attempts, progress=run.progress)
+        elif failure is None:
+            await self._back_to_queue(job, attempts, _SERVER_STOPPED)
+        elif failure.cause is FailureCause.DISK_FULL and await self._disk_is_full():
+            await self._back_to_queue(job, attempts, f"Attempt {run.plan.attempt} found the disk full")
+        else:
+            step = after_failure(job.info.request, attempts, failure, self._settings.crash_retries)
+            if isinstance(step, Again):
+                await self._back_to_queue(job, attempts, step.reason)
+            else:
+                advice = " ".join(text for text in (step.advice, failure.advice) if text)
+                failure = failure.model_copy(update={"advice": advice})
+                await self._finish(
+                    job,
+                    status=JobStatus.FAILED,
+                    attempts=attempts,
+                    progress=run.progress,
+                    failure=failure,
+                    error=error_text(failure),
+                )
+
+    async def _disk_is_full(self) -> bool:
+        return await asyncio.to_thread(self._surroundings.shortage) is not None
+
+    async def _back_to_queue(self, job: Job, attempts: list[Attempt], reason: str) -> None:
+        warnings = [*job.info.warnings, *([reason] if reason not in job.info.warnings else [])]
+        await self._ledger.update(
+            job,
+            status=JobStatus.QUEUED,
+            started_at=None,
+            devices=[],
+            progress=None,
+            attempts=attempts,
+            warnings=warnings,
+        )
+        self._queue.add(job)
+
+    async def _finish(self, job: Job, **changes: object) -> None:
+        await self._ledger.finish(job, **changes, completed_at=now(), finishing=False)
+
+
+def _closed(
+    attempts: Sequence[Attempt],
+    ended: AttemptEnd,
+    seconds: float = 0.0,
+    samples_done: int = 0,
+    failure: Failure | None = None,
+) -> list[Attempt]:
+    """Return the attempts, the last one with how it ended."""
+    if not attempts:  # it was begun by a version that did not list them
+        return []
+    changes = {
+        "ended": ended,
+        "seconds": round(seconds, 3),
+        "samples_done": samples_done,
+        "cause": failure.cause if failure else None,
+        "message": failure.message.strip().splitlines()[0] if failure and failure.message.strip() else "",
+    }
+    return [*attempts[:-1], attempts[-1].model_copy(update=changes)]
+
+
+def _nothing_to_score(job: Job, failure: Failure | None) -> bool:
+    """Whether a job that was told to finish early had not one complete sample."""
+    return job.info.finishing and failure is not None and failure.type == "NothingComplete"

@@ -1,0 +1,132 @@
+"""What is outside a server and keeps its jobs waiting: other servers, other people's processes, a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .device_locks import DeviceLocks, HeldLocks, device_locks_folder
+from .devices import Devices
+from .disk import shortage
+
+logger = logging.getLogger(__name__)
+
+# How long a killed evaluation may take to vanish from its GPU, and how often to look.
+LEAVING_SECONDS = 10.0
+LEAVING_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What keeps jobs waiting.
+
+    Attributes
+    ----------
+    blocked
+        Devices that cannot be used, and why, in words.
+    shortage
+        Why no job can start, in words; None if jobs can.
+    """
+
+    blocked: dict[str, str] = field(default_factory=dict)
+    shortage: str | None = None
+
+
+class Surroundings:
+    """The machine around a server.
+
+    Parameters
+    ----------
+    devices
+        Its devices.
+    folder
+        Where jobs need room.
+    reserve
+        Bytes of room they need at least.
+
+    Attributes
+    ----------
+    notices
+        What a person should know.
+    """
+
+    def __init__(self, devices: Devices, folder: Path, reserve: int) -> None:
+        self._devices = devices
+        self._folder = folder
+        self._reserve = reserve
+        self._locks: DeviceLocks | None = None
+        self.notices: list[str] = []
+        try:
+            self._locks = DeviceLocks(device_locks_folder(), devices.uuids)
+        except OSError as error:
+            self._without_locks(error)
+
+    def look(self, held: Collection[str]) -> Obstacles:
+        """Look at everything; blocking.
+
+        Parameters
+        ----------
+        held
+            Devices that this server's own jobs hold.
+        """
+        room = self.shortage()
+        return Obstacles(self.blocked(held), None if room is None else f"waits for room: {room}")
+
+    def shortage(self) -> str | None:
+        """Say that the disk of the jobs is full, or None; blocking."""
+        return shortage(self._folder, self._reserve)
+
+    def blocked(self, held: Collection[str]) -> dict[str, str]:
+        """Return the devices that others use, and who, in words; blocking."""
+        found: dict[str, str] = {}
+        for device in self._devices.ids:
+            if device not in held and (reason := self._devices.blocked_by_memory(device, ())):
+                found[device] = reason
+        if self._locks is not None:
+            try:
+                found |= self._locks.foreign(held)
+            except OSError as error:
+                self._without_locks(error)
+        return found
+
+    def take(self, devices: Sequence[str], holder: str) -> HeldLocks | None:
+        """Book devices on the whole machine; see `DeviceLocks.take`."""
+        if self._locks is not None:
+            try:
+                return self._locks.take(devices, holder)
+            except OSError as error:
+                self._without_locks(error)
+        return HeldLocks(())
+
+    async def left_by(self, pids: Collection[int], devices: Sequence[str]) -> None:
+        """Wait until the driver no longer counts killed processes among those on their GPUs.
+
+        Parameters
+        ----------
+        pids
+            The processes.
+        devices
+            Where they computed.
+        """
+        deadline = time.monotonic() + LEAVING_SECONDS
+        left = bool(pids)
+        while left and (left := await asyncio.to_thread(self._still_there, pids, devices)):
+            if time.monotonic() > deadline:
+                logger.warning("Killed processes are still on %s: %s", ", ".join(devices), sorted(pids))
+                return
+            await asyncio.sleep(LEAVING_POLL_SECONDS)
+
+    def _still_there(self, pids: Collection[int], devices: Sequence[str]) -> bool:
+        return any((self._devices.pids(device) or set()) & set(pids) for device in devices)
+
+    def _without_locks(self, error: OSError) -> None:
+        """Go on without locks: a file system that has none must not keep a server from working."""
+        self._locks = None
+        self.notices.append(
+            f"Devices cannot be booked among servers ({error}): another server may use them at the same time"
+        )
+        logger.warning("%s", self.notices[-1])

@@ -1,0 +1,23 @@
+"""Begins one rank of an attempt: ``python -m jupyter_lmms_eval.runner.rank JOB_DIR ATTEMPT [SUPERVISOR_PID]``."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from .kinship import die_with
+from .stacks import write_stacks
+
+
+def main() -> NoReturn:
+    """Tie the rank to its supervisor and make it tell its stacks; only then import what takes long."""
+    if len(sys.argv) > 3:
+        die_with(int(sys.argv[3]))
+    write_stacks()
+    from .evaluate import evaluate
+
+    evaluate(sys.argv[1], int(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

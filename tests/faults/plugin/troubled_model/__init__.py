@@ -1,0 +1,1 @@
+"""A model plug-in for lmms-eval that gets into real trouble at a chosen sample."""

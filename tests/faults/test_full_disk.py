@@ -1,0 +1,74 @@
+"""On a full disk nothing is half accepted, and nothing that was answered is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from jupyter_lmms_eval.client.errors import EvalServerError
+from tests.conftest import eventually
+
+from .conftest import Place, answering, fill, finished, gone, right_answers, samples
+
+pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
+
+
+def test_a_submission_is_refused_whole(place: Place, small_disk: Path) -> None:
+    server = place.start(state_dir=small_disk / "state")
+    server.client.list_tasks()
+    ballast = fill(small_disk)
+    with pytest.raises(EvalServerError, match="disk of the jobs is full: make room") as refused:
+        server.client.evaluate(**place.request(4), idempotency_key="once")
+    assert refused.value.status_code == 507
+    assert server.client.list_jobs()["jobs"] == []
+    assert list((small_disk / "state").glob("jobs/*")) == []
+    ballast.unlink()
+    # The key was not used up.
+    answer = server.client.evaluate(**place.request(4, delay=0), idempotency_key="once")
+    assert answer["created"] is True
+    assert finished(server, answer["job_id"])["status"] == "completed"
+
+
+def test_a_running_job_waits_for_room_and_goes_on(place: Place, small_disk: Path) -> None:
+    server = place.start(state_dir=small_disk / "state")
+    job_id = server.client.evaluate(**place.request(150))["job_id"]
+    answering(server, job_id)
+    ballast = fill(small_disk)
+
+    def waits() -> bool:
+        job = server.client.get_job(job_id)
+        return job["status"] == "queued" and "is full" in (job["wait_reason"] or "")
+
+    eventually(waits, patience=60)
+    job = server.client.get_job(job_id)
+    gone(job)
+    assert job["attempts"][0]["cause"] == "disk_full"
+    assert any("is full" in notice for notice in server.client.health()["notices"])
+    # Who reads the journal meanwhile finds whole lines.
+    asked_before = set(place.asked())
+    ballast.unlink()
+    job = finished(server, job_id)
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 2, right_answers(150))
+    assert asked_before
+    assert server.client.health()["notices"] == []
+    with sqlite3.connect(small_disk / "state" / "jobs.sqlite") as database:
+        (row,) = database.execute("SELECT status FROM job").fetchall()
+    assert row == ("completed",)
+
+
+def test_a_server_killed_on_a_full_disk_loses_nothing(place: Place, small_disk: Path) -> None:
+    state_dir = small_disk / "state"
+    first = place.start(state_dir=state_dir)
+    job_id = first.client.evaluate(**place.request(150))["job_id"]
+    job = answering(first, job_id)
+    ballast = fill(small_disk)
+    eventually(lambda: first.client.get_job(job_id)["status"] == "queued", patience=60)
+    first.process.kill()
+    first.process.wait()
+    gone(job)
+    ballast.unlink()
+    second = place.start(state_dir=state_dir)
+    job = finished(second, job_id)
+    assert (job["status"], samples(job)) == ("completed", right_answers(150))
