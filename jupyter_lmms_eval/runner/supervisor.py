@@ -58,6 +58,7 @@ class Supervision:
     _stacks_at: float = float("-inf")
     _failed_at: float | None = None
     _asked_at: float | None = None
+    _failed_first: list[int] = field(default_factory=list)
 
     def run(self) -> int:
         """Run the attempt to its end.
@@ -169,6 +170,8 @@ class Supervision:
     def _end_if_needed(self, now: float) -> None:
         """End what must end: everything if the attempt is interrupted, the other ranks if one failed."""
         running = [rank for rank in self.ranks if rank.poll() is None]
+        if self._failed_at is None and self._asked_at is None and not self.interrupted:
+            self._note_failed(now)
         if not running:
             return
         if self._asked_at is not None:
@@ -177,12 +180,16 @@ class Supervision:
         elif self.interrupted:
             self._asked_at = now
             self._signal_group(signal.SIGTERM)
-        elif any(rank.poll() for rank in self.ranks):
-            self._failed_at = self._failed_at or now
-            if now - self._failed_at > PEERS_SECONDS:
-                self._asked_at = now
-                for rank in running:
-                    rank.terminate()
+        elif self._failed_at is not None and now - self._failed_at > PEERS_SECONDS:
+            self._asked_at = now
+            for rank in running:
+                rank.terminate()
+
+    def _note_failed(self, now: float) -> None:
+        """Remember which ranks failed by themselves, before others fail because of them or are ended."""
+        self._failed_first = [number for number, rank in enumerate(self.ranks) if rank.poll()]
+        if self._failed_first:
+            self._failed_at = now
 
     @staticmethod
     def _signal_group(number: signal.Signals) -> None:
@@ -217,7 +224,7 @@ class Supervision:
             return 0
         if self.interrupted and own is None:
             return EXIT_INTERRUPTED
-        failure = self._first_failure(outcomes) or self._crash(last_lines)
+        failure = self._killed(outcomes, last_lines) or self._first_failure(outcomes) or self._crash(last_lines)
         if own is None or own.failure != failure:
             outcome = (own or RunOutcome(status="failed")).model_copy(update={"status": "failed", "failure": failure})
             try:
@@ -233,6 +240,14 @@ class Supervision:
         path = self.files.outcome(self.spec.attempt, rank)
         with contextlib.suppress(OSError, ValueError):
             return RunOutcome.model_validate_json(path.read_bytes())
+        return None
+
+    def _killed(self, outcomes: dict[int, RunOutcome], last_lines: list[str]) -> Failure | None:
+        """The death of a rank that could not say anything; what its peers say is only that it went away."""
+        for number in self._failed_first:
+            code = self.ranks[number].returncode
+            if code < 0 and number not in outcomes:
+                return failure_of_exit(code, last_lines, str(self.files.log))
         return None
 
     def _first_failure(self, outcomes: dict[int, RunOutcome]) -> Failure | None:

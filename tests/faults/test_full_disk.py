@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from tests.conftest import eventually
 
 from .conftest import Place, answering, fill, finished, gone, right_answers, samples
 
+# The disk comes first among the arguments: servers on it must end before it goes.
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 
 
-def test_a_submission_is_refused_whole(place: Place, small_disk: Path) -> None:
+def test_a_submission_is_refused_whole(small_disk: Path, place: Place) -> None:
     server = place.start(state_dir=small_disk / "state")
     server.client.list_tasks()
     ballast = fill(small_disk)
@@ -31,7 +33,7 @@ def test_a_submission_is_refused_whole(place: Place, small_disk: Path) -> None:
     assert finished(server, answer["job_id"])["status"] == "completed"
 
 
-def test_a_running_job_waits_for_room_and_goes_on(place: Place, small_disk: Path) -> None:
+def test_a_running_job_waits_for_room_and_goes_on(small_disk: Path, place: Place) -> None:
     server = place.start(state_dir=small_disk / "state")
     job_id = server.client.evaluate(**place.request(150))["job_id"]
     answering(server, job_id)
@@ -53,12 +55,12 @@ def test_a_running_job_waits_for_room_and_goes_on(place: Place, small_disk: Path
     assert (job["status"], job["attempt"], samples(job)) == ("completed", 2, right_answers(150))
     assert asked_before
     assert server.client.health()["notices"] == []
-    with sqlite3.connect(small_disk / "state" / "jobs.sqlite") as database:
+    with closing(sqlite3.connect(small_disk / "state" / "jobs.sqlite")) as database:
         (row,) = database.execute("SELECT status FROM job").fetchall()
     assert row == ("completed",)
 
 
-def test_a_server_killed_on_a_full_disk_loses_nothing(place: Place, small_disk: Path) -> None:
+def test_a_server_killed_on_a_full_disk_loses_nothing(small_disk: Path, place: Place) -> None:
     state_dir = small_disk / "state"
     first = place.start(state_dir=state_dir)
     job_id = first.client.evaluate(**place.request(150))["job_id"]
