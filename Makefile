@@ -7,11 +7,16 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 OLD := $(VENV)/old-kernel
 LOCK := requirements.lock
+JOBS ?= 200
+SEED ?= 1
 # Byte code is compiled at installation: evaluation processes start twice as fast with it.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
 
+apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	&& apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
+
 .DEFAULT_GOAL := help
-.PHONY: help browser demo test lint types rooms format lock bench clean
+.PHONY: help demo test chaos lint types rooms format lock bench clean tools
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -19,8 +24,11 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev $(VENV)/.old-kernel browser ## Run the tests
+test: $(VENV)/.dev $(VENV)/.old-kernel tools ## Run the tests
 	LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest $(TESTS)
+
+chaos: $(VENV)/.dev ## Run 200 jobs under random faults, then check that nothing is lost
+	$(BIN)/python -m tests.chaos --jobs $(JOBS) --seed $(SEED)
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff check .
@@ -58,13 +66,13 @@ $(VENV)/.old-kernel: $(VENV)/.dev
 		> $$($(OLD)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/environment.pth
 	@touch $@
 
-# Where no browser can be had, the tests that need one are skipped and say so.
-browser: $(VENV)/.dev
+# A browser, and a clock that tests can set back. Tests whose tool cannot be had are skipped and say so.
+tools: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-			&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
-		|| $(BIN)/playwright install chromium >/dev/null 2>&1 \
+		|| $(call apt,chromium) || $(BIN)/playwright install chromium >/dev/null 2>&1 \
 		|| echo "No browser could be installed; tests that need one are skipped"
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || $(call apt,libfaketime) \
+		|| echo "libfaketime could not be installed; tests of a clock that is set back are skipped"
 
 $(VENV)/.demo: $(UV) pyproject.toml $(LOCK)
 	@echo "Installing the package with lmms-eval and torch (several GB, once) ..."

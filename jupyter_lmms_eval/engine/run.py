@@ -190,7 +190,7 @@ class Run:
             self.trouble = trouble
             await process.dump_stacks()
             await self.stop(Stop.STALL)
-        elif done_since is not None and now - done_since > LINGER_SECONDS:
+        elif done_since is not None and now - done_since > min(LINGER_SECONDS, self.plan.stall_seconds):
             await process.stop()
 
     async def stop(self, why: Stop) -> None:

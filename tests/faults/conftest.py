@@ -43,9 +43,7 @@ class Place:
             str(TASKS_DIR),
             *arguments,
             state_dir=state_dir or self.root / "state",
-            PYTHONPATH=str(PLUGIN),
-            LMMS_EVAL_PLUGINS="troubled_model",
-            **environment,
+            **{"PYTHONPATH": str(PLUGIN), "LMMS_EVAL_PLUGINS": "troubled_model", **environment},
         )
 
     @property

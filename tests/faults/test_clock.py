@@ -1,0 +1,72 @@
+"""A clock that is set back confuses nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_lmms_eval.discovery import running_servers
+from tests.conftest import eventually
+
+from .conftest import PLUGIN, Place, answering, finished, kill, right_answers, samples, supervisor_of
+
+pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
+
+LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/local/lib/faketime/libfaketimeMT.so.1")
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A clock that is read from a file, and the environment in which processes read it there."""
+    found = [path for pattern in LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
+    if not found:
+        pytest.skip("libfaketime is not installed, and the machine's own clock is not to be touched")
+    file = tmp_path / "clock"
+    file.write_text("+0\n")
+    return file, {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_NO_CACHE": "1",
+        # A clock that only grows is what it is also on a machine whose time is corrected.
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+        "PYTHONPATH": f"{PLUGIN}:{PLUGIN.parent / 'patient'}",
+    }
+
+
+def test_set_back_while_a_job_runs(place: Place, clock: tuple[Path, dict[str, str]]) -> None:
+    file, environment = clock
+    server = place.start(**environment)
+    before = server.client.health()["timestamp"]
+    first = server.client.evaluate(**place.request(100))["job_id"]
+    second = server.client.evaluate(**place.request(4, delay=0))["job_id"]
+    job = answering(server, first)
+    file.write_text("-2h\n")
+    eventually(lambda: server.client.health()["timestamp"] < before)
+
+    third = server.client.evaluate(**place.request(4, delay=0))["job_id"]
+    assert server.client.get_queue_status()["queued_jobs"] == [second, third]
+    progress = answering(server, first, least=job["progress"]["samples_done"] + 20)["progress"]
+    assert progress["rate"] is None or 0 < progress["rate"] < 25
+    assert progress["eta_seconds"] is None or 0 < progress["eta_seconds"] < 60
+    for job_id, limit in ((first, 100), (second, 4), (third, 4)):
+        job = finished(server, job_id)
+        assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(limit))
+        assert job["attempts"][0]["seconds"] > 0
+    assert [job["job_id"] for job in server.client.list_jobs()["jobs"]] == [third, second, first]
+
+
+def test_set_back_between_two_servers(place: Place, clock: tuple[Path, dict[str, str]]) -> None:
+    file, environment = clock
+    first = place.start(**environment)
+    job_id = first.client.evaluate(**place.request(100))["job_id"]
+    supervisor = supervisor_of(answering(first, job_id))
+    supervisor.suspend()  # it must be found and ended by the next server
+    file.write_text("-2h\n")
+    assert [server.record.id for server in running_servers()] == [first.record.id]
+    kill(first)
+    second = place.start(**environment)
+    eventually(lambda: not supervisor.is_running(), patience=15)
+    job = finished(second, job_id)
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 2, right_answers(100))
