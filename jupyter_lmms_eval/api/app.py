@@ -81,7 +81,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             state_dir=state_dir_of(args),
             max_completed_jobs=args.max_completed_jobs,
             temp_dir_prefix=args.temp_dir_prefix,
-            include_paths=args.include_paths,
+            # Evaluations and the catalog's helper work in other folders than this process.
+            include_paths=[str(Path(folder).expanduser().absolute()) for folder in args.include_paths],
             cpu_slots=args.cpu_slots,
             crash_retries=args.crash_retries,
             stall_factor=args.stall_factor,

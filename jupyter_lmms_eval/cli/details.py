@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client import wording
+from ..client.attempts import attempts
 from ..protocol.jobs import EvaluateRequest, JobInfo
 from . import cells
 from .tables import results_table
@@ -35,14 +36,14 @@ def job_details(job: JobInfo | Mapping[str, Any], now: datetime | None = None) -
     known = JobInfo.model_validate(job)
     row = cells.job_row(known, now or datetime.now(timezone.utc))
     progress = " ".join(part for part in (row.note, row.rate, f"{row.eta} left" if row.eta else "") if part)
-    failure = known.failure
+    failure, tried = known.failure, attempts(known)
     parts: list[RenderableType] = [
         _pairs(
             {
                 "Job": known.job_id,
                 "Status": row.status,
                 "Progress": "" if failure else progress,
-                "Error": f"{failure.type}: {failure.message}" if failure else known.error or "",
+                "Error": ": ".join(filter(None, (failure.type, failure.message))) if failure else known.error or "",
                 "Advice": failure.advice if failure else "",
                 "Log": (failure.log_path or "") if failure else "",
                 "Request": _request(known.request),
@@ -51,7 +52,8 @@ def job_details(job: JobInfo | Mapping[str, Any], now: datetime | None = None) -
                 "Started": _local(known.started_at),
                 "Ended": _local(known.completed_at),
                 "Time": row.duration,
-                "Attempt": str(known.attempt) if known.attempt > 1 else "",
+                "Attempt": str(known.attempt) if known.attempt > 1 and not tried else "",
+                "Attempts": "\n".join(tried),
                 "Folder": known.job_dir or "",
                 "Warnings": "\n".join(known.warnings),
             }
@@ -90,6 +92,7 @@ def server_details(url: str, health: Mapping[str, Any], queue: Mapping[str, Any]
             "Queued": str(queue.get("queue_size", "")),
             "Completed": str(queue.get("completed_jobs", "")),
             "Failed": str(queue.get("failed_jobs", "")),
+            "Warnings": "\n".join(health.get("notices") or []),
         }
     )
 

@@ -95,23 +95,27 @@ def results_table(jobs: Sequence[JobInfo | Mapping[str, Any]]) -> RenderableType
     Parameters
     ----------
     jobs
-        The jobs, as models or as the server's JSON. Those without scores get a line that says so.
+        The jobs, as models or as the server's JSON. Those without scores get a line that says so; those that were
+        told to finish early are named below the table.
 
     Returns
     -------
     RenderableType
         For `rich.print`.
     """
-    rows = [row for job in jobs for row in _scores(JobInfo.model_validate(job))]
+    known = [JobInfo.model_validate(job) for job in jobs]
+    rows = [row for job in known for row in _scores(job)]
+    notes = wording.partial_notes(known)
     columns = {title: [row.get(title, Text()) for row in rows] for title in _SCORE_COLUMNS}
     if not any(cell.plain for cell in columns["Filter"]):
         del columns["Filter"]
-    return FittingTable(
+    table = FittingTable(
         columns,
         right=("Score", "Std. error", "Samples"),
         names=("Model", "Task", "Metric", *(["Filter"] if "Filter" in columns else [])),
         expendable=("Samples", "Job"),
     )
+    return Group(table, *(Text(note) for note in notes)) if notes else table
 
 
 def _scores(job: JobInfo) -> list[dict[str, Text]]:
@@ -157,11 +161,9 @@ def devices_table(devices: Sequence[Device | Mapping[str, Any]]) -> RenderableTy
             "Name": [Text(device.name) for device in known],
             "Memory (GB)": [Text(wording.memory(device.memory_used, device.memory_total)) for device in known],
             "Busy": [Text("" if device.utilization is None else f"{device.utilization:.0%}") for device in known],
-            "Job": [
-                Text(device.job_id[: wording.SHORT_ID]) if device.job_id else Text("free", style="dim")
-                for device in known
-            ],
+            "Job": [Text(wording.holder(device), style="" if device.job_id else "dim") for device in known],
         },
         right=("Memory (GB)", "Busy"),
         names=("Name",),
+        sentences=("Job",) if any(device.held_by for device in known) else (),
     )

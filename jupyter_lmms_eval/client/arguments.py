@@ -118,6 +118,7 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     service("--num_gpus", metavar="N", type=int)
     service("--name", metavar="TEXT")
     service("--priority", metavar="N", type=int)
+    service("--timeout", metavar="SECONDS", type=float)
     hidden = _Adder(parser)
     for action, flags in ((_Ignore, _IGNORED), (_Refuse, _REFUSED)):
         for flag, (values, _) in flags.items():
@@ -159,8 +160,9 @@ def evaluation_request(namespace: argparse.Namespace) -> tuple[dict[str, Any], l
     request = {name: value for name, value in given.items() if value is not None and value != ""}
     if request.get("limit") == -1:  # lmms-eval's word for all
         del request["limit"]
-    if isinstance(request.get("limit"), float) and request["limit"].is_integer():
-        request["limit"] = int(request["limit"])
+    for name in ("limit", "timeout"):
+        if isinstance(request.get(name), float) and request[name].is_integer():
+            request[name] = int(request[name])
     for name in _PATHS:
         if name in request:
             # The server has a working directory of its own.

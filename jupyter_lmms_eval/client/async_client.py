@@ -81,9 +81,9 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.get_job`."""
         return await self._request(calls.job(job_id))
 
-    async def cancel_job(self, job_id: str) -> dict[str, Any]:
+    async def cancel_job(self, job_id: str, *, finish: bool = False) -> dict[str, Any]:
         """See `EvalClient.cancel_job`."""
-        return await self._request(calls.cancel(job_id))
+        return await self._request(calls.cancel(job_id, finish))
 
     async def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
         """See `EvalClient.retry_job`."""

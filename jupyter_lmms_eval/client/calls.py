@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import httpx
 
+from ..protocol.jobs import CancelMode
+
 
 @dataclass(frozen=True)
 class Call:
@@ -67,9 +69,9 @@ def job(job_id: str) -> Call:
     return Call("GET", _job_path(job_id))
 
 
-def cancel(job_id: str) -> Call:
-    """Cancel a job."""
-    return Call("DELETE", _job_path(job_id))
+def cancel(job_id: str, finish: bool) -> Call:
+    """Cancel a job, or let it score what is answered and end."""
+    return Call("DELETE", _job_path(job_id), params={"mode": CancelMode.FINISH.value} if finish else {})
 
 
 def retry(job_id: str, keep_answers: bool) -> Call:

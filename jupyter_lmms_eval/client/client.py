@@ -105,7 +105,8 @@ class EvalClient(Connection):
         idempotency_key
             Submitting again with the same key and the same request answers the first job instead of a second one.
         **options
-            Any other field of `EvaluateRequest`, for example ``name``, ``priority``, ``seed``, ``repeats``.
+            Any other field of `EvaluateRequest`, for example ``name``, ``priority``, ``seed``, ``repeats``. Its
+            ``timeout`` is that of the job: seconds it may run, all attempts together.
 
         Returns
         -------
@@ -138,9 +139,24 @@ class EvalClient(Connection):
         """Ask for a job: status, progress, result, error (`JobInfo`)."""
         return self._request(calls.job(job_id))
 
-    def cancel_job(self, job_id: str) -> dict[str, Any]:
-        """Cancel a job that waits or runs."""
-        return self._request(calls.cancel(job_id))
+    def cancel_job(self, job_id: str, *, finish: bool = False) -> dict[str, Any]:
+        """Cancel a job that waits or runs; cancelling it again changes nothing.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        finish
+            Whether it shall score the samples that are answered and then end: its status is ``cancelled`` too, but
+            ``partial`` is true and `results` gives the scores. This answers at once; otherwise, when the job's
+            processes are gone.
+
+        Returns
+        -------
+        dict
+            ``message`` (`CancelResponse`).
+        """
+        return self._request(calls.cancel(job_id, finish))
 
     def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
         """Run a finished job again under its id (`JobInfo`).
@@ -241,10 +257,12 @@ class EvalClient(Connection):
     def results(self, job_id: str) -> dict[str, Any]:
         """Ask for the parsed outcome of a completed job (`JobResults`).
 
+        A job that was told to finish early has one too, with ``partial`` true.
+
         Raises
         ------
         EvalServerError
-            With status 409 while the job is not completed.
+            With status 409 while there is none, with 410 if its files are gone.
         """
         return self._request(calls.results(job_id))
 
@@ -274,7 +292,7 @@ class EvalClient(Connection):
         JobFailed
             If the job fails.
         JobCancelled
-            If the job is cancelled.
+            If the job is cancelled, also if it was told to finish early: its scores are not those that were asked for.
         TimeoutError
             If it is not over in time.
         """

@@ -54,7 +54,7 @@ class JobFailed(RuntimeError):
 
 
 class JobCancelled(RuntimeError):
-    """A job that was waited for was cancelled.
+    """A job that was waited for was cancelled, or told to finish early.
 
     Attributes
     ----------
@@ -63,8 +63,34 @@ class JobCancelled(RuntimeError):
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
-        super().__init__(f"Job {job.get('job_id', '')} was cancelled.".replace("  ", " "))
+        name = f"Job {job.get('job_id', '')}".strip()
+        scored = scored_samples(job)
+        super().__init__(
+            f"{name} was told to finish early; the scores of {scored} are in results()"
+            if scored
+            else f"{name} was cancelled."
+        )
         self.job = dict(job)
+
+
+def scored_samples(job: Mapping[str, Any]) -> str:
+    """Say on which samples the scores of a job rest that was told to finish early.
+
+    Parameters
+    ----------
+    job
+        The job as the server gave it.
+
+    Returns
+    -------
+    str
+        For example ``120 of 450 samples``; empty for any other job.
+    """
+    if not job.get("partial"):
+        return ""
+    progress = job.get("progress") or {}
+    done, total = progress.get("samples_done"), progress.get("samples_total")
+    return f"{done:,} of {total:,} samples" if done is not None and total else "the samples that were answered"
 
 
 @contextmanager

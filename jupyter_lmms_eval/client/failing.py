@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from ..discovery import NoServerRunning
-from .errors import EvalServerError, JobCancelled, JobFailed, ServerUnreachable
+from .errors import EvalServerError, JobCancelled, JobFailed, ServerUnreachable, scored_samples
 from .job_ids import UnknownJob
 from .wording import last_line
 
@@ -27,6 +27,11 @@ def sentence(error: Exception) -> str | None:
         last = last_line(str(error.job.get("error") or "")) or "Unknown error"
         advice = error.failure.advice if error.failure else ""
         return _one_line(f"Job failed: {last.rstrip('.')}. {advice}")
+    if isinstance(error, JobCancelled) and (scored := scored_samples(error.job)):
+        job_id = error.job.get("job_id", "")
+        return (
+            f"Job {job_id} was told to finish early; `jupyter lmms-eval results {job_id}` shows the scores of {scored}."
+        )
     if isinstance(
         error, EvalServerError | ServerUnreachable | JobCancelled | UnknownJob | NoServerRunning | TimeoutError
     ):

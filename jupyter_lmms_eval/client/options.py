@@ -31,6 +31,7 @@ class ExtraOptions(TypedDict, total=False):
     verbosity: str | None
     name: str | None
     priority: int | None
+    timeout: float | None
 
 
 class EvaluateOptions(ExtraOptions, total=False):

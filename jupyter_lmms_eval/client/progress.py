@@ -35,8 +35,33 @@ def status_line(job: Mapping[str, Any]) -> str:
         return f"{short} queued (position: {'?' if position is None else position}{reason})"
     if status == JobStatus.RUNNING:
         phase = (job.get("progress") or {}).get("phase")
-        return f"{short} running" + (f", {phase}" if phase else "")
+        return ", ".join([f"{short} running", *doing(phase, job.get("attempt"), bool(job.get("finishing")))])
+    if job.get("partial"):
+        return f"{short} {status}, finished early"
     return f"{short} {status}" + ("!" if status == JobStatus.COMPLETED else "")
+
+
+def doing(phase: str | None, attempt: int | None, finishing: bool) -> list[str]:
+    """Say in a few words what a running job does.
+
+    Parameters
+    ----------
+    phase
+        Its phase, if that is known and worth a word.
+    attempt
+        Which attempt it is.
+    finishing
+        Whether it was told to finish early.
+
+    Returns
+    -------
+    list of str
+        For example ``["attempt 3", "finishing", "scoring"]``.
+    """
+    # Told to finish, it answers nothing new, whatever it did when it was told.
+    said = None if finishing and phase == "answering" else phase
+    parts = [f"attempt {attempt}" if attempt and attempt > 1 else "", "finishing" if finishing else "", said]
+    return [part for part in parts if part]
 
 
 def pace(progress: Mapping[str, Any]) -> str:
@@ -161,7 +186,8 @@ class Bar:
         if total:
             self._bar.n = min(progress.get("samples_done") or 0, total)
         self._bar.set_description_str(status_line(job), refresh=False)
-        self._bar.set_postfix_str(pace(progress) if job.get("status") == JobStatus.RUNNING else "", refresh=False)
+        goes_on = job.get("status") == JobStatus.RUNNING and not job.get("finishing")
+        self._bar.set_postfix_str(pace(progress) if goes_on else "", refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:

@@ -28,13 +28,14 @@ def finished(job: Mapping[str, Any]) -> bool:
     JobFailed
         If it failed.
     JobCancelled
-        If it was cancelled.
+        If it was cancelled, or told to finish early.
     """
     status = job.get("status")
+    # A server may call cancelled jobs failed, for the sake of other clients; this one knows better where it can.
+    if status == JobStatus.CANCELLED or job.get("partial"):
+        raise JobCancelled(job)
     if status == JobStatus.FAILED:
         raise JobFailed(job)
-    if status == JobStatus.CANCELLED:
-        raise JobCancelled(job)
     return status == JobStatus.COMPLETED
 
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from ..protocol.jobs import JobInfo, JobStatus, Metric
+from ..protocol.jobs import JobInfo, JobStatus, Metric, Progress
+from ..protocol.server import Device
 from ..results import headline
-from .progress import clock, short_number
+from .progress import clock, doing, short_number
 
 SHORT_ID = 8  # characters
 ARROWS = {True: "↑", False: "↓", None: ""}  # by whether more is better
@@ -71,16 +72,45 @@ def note(job: JobInfo) -> str:
         Not shortened; empty if there is nothing to add to status and samples.
     """
     if job.status is JobStatus.QUEUED:
-        return job.wait_reason or _place(job.position_in_queue)
-    if job.status is JobStatus.FAILED:
-        return failure(job)
-    if job.progress is None or job.status is JobStatus.CANCELLED:
+        parts = ["finishing" if job.finishing else "", job.wait_reason or _place(job.position_in_queue)]
+    elif job.status is JobStatus.FAILED:
+        parts = [failure(job)]
+    elif job.status is JobStatus.CANCELLED:
+        parts = [_partial(job, "/", "")]
+    else:
+        phase = job.progress.phase if job.progress and job.progress.phase not in _USUAL_PHASES else None
+        errors = job.progress.errors_logged if job.progress else 0
+        parts = doing(phase, job.attempt, job.finishing) if job.status is JobStatus.RUNNING else []
+        parts.append(f"{errors:,} error{'s' if errors > 1 else ''} logged" if errors else "")
+    return ", ".join(part for part in parts if part)
+
+
+def partial(job: JobInfo) -> str:
+    """Say on what the scores of a job rest that was told to finish early.
+
+    Parameters
+    ----------
+    job
+        The job.
+
+    Returns
+    -------
+    str
+        For example ``partial: 120 of 450 samples``; empty for any other job.
+    """
+    return _partial(job, " of ", " samples")
+
+
+def partial_notes(jobs: Iterable[JobInfo]) -> list[str]:
+    """Name the jobs among others that were told to finish early, each with what its scores rest on."""
+    return [f"{job.job_id[:SHORT_ID]} is {partial(job)}" for job in jobs if job.partial]
+
+
+def _partial(job: JobInfo, between: str, thing: str) -> str:
+    if not job.partial:
         return ""
-    phase, errors = job.progress.phase, job.progress.errors_logged
-    parts = [phase] if job.status is JobStatus.RUNNING and phase not in _USUAL_PHASES else []
-    if errors:
-        parts.append(f"{errors:,} error{'s' if errors > 1 else ''} logged")
-    return ", ".join(parts)
+    counted = _counted(job, between)
+    return f"partial: {counted}{thing}" if counted else "partial"
 
 
 def _place(before: int | None) -> str:
@@ -94,7 +124,8 @@ def failure(job: JobInfo) -> str:
     if job.failure is None:
         return last_line(job.error)
     lines = job.failure.message.strip().splitlines()
-    return f"{job.failure.type}: {lines[0]}" if lines else job.failure.type
+    # What the server itself noticed, such as a time limit, is no exception and has no type.
+    return ": ".join(part for part in (job.failure.type, *lines[:1]) if part)
 
 
 def last_line(error: str | None) -> str:
@@ -120,6 +151,10 @@ def samples(job: JobInfo, between: str = "/") -> str:
     """
     if job.status not in (JobStatus.RUNNING, JobStatus.COMPLETED):
         return ""
+    return _counted(job, between)
+
+
+def _counted(job: JobInfo, between: str) -> str:
     if job.progress is None or not job.progress.samples_total:
         return ""
     return f"{job.progress.samples_done:,}{between}{job.progress.samples_total:,}"
@@ -145,16 +180,19 @@ def fraction(job: JobInfo) -> float | None:
 
 def rate(job: JobInfo) -> str:
     """Write the samples per second of a running job, for example ``12.3/s``."""
-    if job.status is not JobStatus.RUNNING or job.progress is None or not job.progress.rate:
-        return ""
-    return f"{short_number(job.progress.rate)}/s"
+    known = pace_of(job)
+    return f"{short_number(known.rate)}/s" if known and known.rate else ""
 
 
 def time_left(job: JobInfo) -> str:
     """Write how long a running job will take, for example ``1:26``."""
-    if job.status is not JobStatus.RUNNING or job.progress is None or job.progress.eta_seconds is None:
-        return ""
-    return clock(job.progress.eta_seconds)
+    known = pace_of(job)
+    return clock(known.eta_seconds) if known and known.eta_seconds is not None else ""
+
+
+def pace_of(job: JobInfo) -> Progress | None:
+    """Return what tells how fast a job goes; None unless it runs and is to answer all its samples."""
+    return job.progress if job.status is JobStatus.RUNNING and not job.finishing else None
 
 
 def score_parts(value: float | None, stderr: float | None, digits: int = 3) -> tuple[str, str]:
@@ -216,6 +254,11 @@ def devices(names: Sequence[str]) -> str:
         kind, colon, number = name.partition(":")
         numbers.setdefault(kind + colon, []).append(number)
     return " ".join(kind + ",".join(each) for kind, each in numbers.items())
+
+
+def holder(device: Device) -> str:
+    """Write who has a device: a job's short id, or who else in words, or ``free``."""
+    return device.job_id[:SHORT_ID] if device.job_id else device.held_by or "free"
 
 
 def memory(used: int | None, total: int | None) -> str:

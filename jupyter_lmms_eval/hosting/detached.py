@@ -22,7 +22,7 @@ from ..discovery.records import read_records
 from ..engine.catalog import require_evaluation_packages
 from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
-from . import binding
+from . import arguments, binding
 from .lifecycle import START_SECONDS, find_by_state_dir
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .thread import LOG_NAME
@@ -78,7 +78,7 @@ def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float =
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=environment(os.environ, args.token or secrets.token_urlsafe(32)),
+            env=environment(os.environ, secrets.token_urlsafe(32) if args.token is None else args.token),
             start_new_session=True,
         )
     _children[process.pid] = process
@@ -96,7 +96,7 @@ def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float =
 
 
 def command_line(args: ServerArgs, *, any_port: bool) -> list[str]:
-    """Write the command that starts a server with these arguments; the token is not in it.
+    """Write the command that starts a server with these arguments; a token is not in it.
 
     Parameters
     ----------
@@ -105,14 +105,14 @@ def command_line(args: ServerArgs, *, any_port: bool) -> list[str]:
     any_port
         Whether any free port will do.
     """
-    command = [sys.executable, "-m", _MODULE, "--host", args.host, "--port", "0" if any_port else str(args.port)]
-    command += ["--state-dir", str(state_dir_of(args)), "--temp-dir-prefix", args.temp_dir_prefix]
-    command += ["--max-completed-jobs", str(args.max_completed_jobs), "--cpu-slots", str(args.cpu_slots)]
-    for folder in args.include_paths:
-        command += ["--include-path", os.path.realpath(folder)]
-    for name in args.allowed_hosts:
-        command += ["--allowed-host", name]
-    return [*command, "--allow-merge"] if args.allow_merge else command
+    values = args.to_dict()
+    if any_port:
+        values["port"] = 0
+    values["state_dir"] = str(state_dir_of(args))
+    values["include_paths"] = [os.path.realpath(folder) for folder in args.include_paths]
+    if args.token:  # it goes by environment, which other users cannot read
+        del values["token"]
+    return [sys.executable, "-m", _MODULE, *arguments.words(values)]
 
 
 def environment(base: Mapping[str, str], token: str) -> dict[str, str]:
@@ -123,11 +123,12 @@ def environment(base: Mapping[str, str], token: str) -> dict[str, str]:
     base
         The environment of this process.
     token
-        The server's token. Other users can read a process's arguments, but not its environment.
+        The server's token; empty if there is none. Other users can read a process's arguments, but not its
+        environment.
     """
     kept = {name: value for name, value in base.items() if name not in _KERNEL_VARIABLES}
     # `python -m` would import from the notebook's folder first.
-    return {**kept, "LMMS_EVAL_TOKEN": token, "PYTHONSAFEPATH": "1"}
+    return {**kept, arguments.TOKEN_VARIABLE: token, "PYTHONSAFEPATH": "1"}
 
 
 def stop_by_record(record: ServerRecord, timeout: float = 15.0) -> bool:

@@ -49,7 +49,7 @@ COMMANDS = {
     "jobs": Command("Show the jobs, live", job_commands.add_jobs, job_commands.jobs),
     "logs": Command("Print the log of a job, or follow it", job_commands.add_logs, job_commands.logs),
     "results": Command("Show the scores of completed jobs", job_commands.add_results, job_commands.results),
-    "cancel": Command("Cancel jobs that wait or run", job_commands.add_job_ids, job_commands.cancel),
+    "cancel": Command("Cancel jobs that wait or run", job_commands.add_cancel, job_commands.cancel),
     "retry": Command(
         "Run finished jobs again; samples that were answered count", job_commands.add_job_ids, job_commands.retry
     ),

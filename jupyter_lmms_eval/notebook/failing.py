@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ from IPython.core.error import UsageError
 
 from ..client.failing import sentence as sentence_of
 from ..hosting.detached import NotStoppable
+
+# What a person is told to type; a server can be started from either.
+_OF_TERMINAL = re.compile(r"`jupyter lmms-eval (jobs|results)\b")
 
 
 @contextmanager
@@ -28,4 +32,4 @@ def one_line() -> Iterator[None]:
 def sentence(error: Exception) -> str | None:
     """Say what happened, in the words of a notebook; None for an error of this program."""
     text = str(error) if isinstance(error, NotStoppable) else sentence_of(error)
-    return None if text is None else text.replace("`jupyter lmms-eval jobs` lists", "`%lmms_eval_server jobs` lists")
+    return None if text is None else _OF_TERMINAL.sub(r"`%lmms_eval_server \1", text)

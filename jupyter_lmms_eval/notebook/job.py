@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 
 from ..client import AsyncEvalClient, EvalClient, wording
+from ..client.attempts import attempts
 from ..client.progress import pace
 from ..protocol.jobs import JobInfo, JobResults, JobStatus
 from ..results import headline
-from .markup import Html, card, code, sentence
+from .markup import Html, card, code, lines, sentence
 from .markup import Table as TextTable
 from .scores import DIGITS, Scores
 
@@ -61,7 +62,7 @@ class JobHandle:
 
     @property
     def results(self) -> Scores:
-        """The scores of the completed job.
+        """The scores of the completed job, or the partial ones of a job that was told to finish early.
 
         Raises
         ------
@@ -85,7 +86,7 @@ class JobHandle:
         JobFailed
             If the job fails.
         JobCancelled
-            If it is cancelled.
+            If it is cancelled, also if it was told to finish early.
         TimeoutError
             If it is not over in time; it goes on.
         """
@@ -104,9 +105,16 @@ class JobHandle:
         self._last = JobInfo.model_validate(job)
         return self
 
-    def cancel(self) -> JobHandle:
-        """Cancel the job; when this returns, its processes are gone."""
-        self.client.cancel_job(self.job_id)
+    def cancel(self, *, finish: bool = False) -> JobHandle:
+        """Cancel the job; when this returns, its processes are gone.
+
+        Parameters
+        ----------
+        finish
+            Whether it shall score the samples that are answered first, and then end as ``cancelled`` with partial
+            results. This returns at once.
+        """
+        self.client.cancel_job(self.job_id, finish=finish)
         return self
 
     def retry(self) -> JobHandle:
@@ -132,8 +140,9 @@ class JobHandle:
         if job is None:
             return f"<JobHandle {self.job_id}>"
         text = f"Job {job.job_id[: wording.SHORT_ID]} {job.status.value}: {wording.title(job)} on "
-        about = _score(job) or _note(job)
-        return "\n".join([text + ", ".join(job.request.tasks) + (f"; {about}" if about else ""), *self.notes])
+        about = ", ".join(part for part in (_score(job), _note(job) if job.partial or not job.metrics else "") if part)
+        first = text + ", ".join(job.request.tasks) + (f"; {about}" if about else "")
+        return "\n".join([first, *attempts(job), *self.notes])
 
     def _repr_html_(self) -> str:
         """Show the job as it is now; useful also in a saved notebook, without a kernel."""
@@ -155,7 +164,8 @@ class JobHandle:
                 ("Progress", _note(job)),
                 ("Advice", job.failure.advice if job.failure else ""),
                 ("Time", wording.duration(job, datetime.now(timezone.utc))),
-                ("Notes", Html("<br>".join(sentence(text).text for text in (*job.warnings, *self.notes)))),
+                ("Attempts", lines(attempts(job))),
+                ("Notes", lines([*job.warnings, *self.notes])),
             ],
             _scores(scores),
             attach,
@@ -203,7 +213,8 @@ def _note(job: JobInfo) -> str:
     if job.status is not JobStatus.RUNNING or job.progress is None:
         return wording.note(job)
     samples = wording.samples(job)
-    parts = (samples and f"{samples} samples", wording.note(job), pace(job.progress.model_dump()))
+    known = wording.pace_of(job)
+    parts = (samples and f"{samples} samples", wording.note(job), pace(known.model_dump()) if known else "")
     return ", ".join(part for part in parts if part)
 
 
@@ -221,8 +232,8 @@ def _scores(rows: Sequence[Sequence[object]]) -> Html:
     return Html(table._repr_html_())
 
 
-def jobs_table(jobs: Sequence[JobInfo]) -> TextTable:
-    """Show jobs as they are at this moment."""
+def jobs_table(jobs: Sequence[JobInfo], note: str = "") -> TextTable:
+    """Show jobs as they are at this moment, and a sentence below."""
     return TextTable(
         "Jobs, newest first",
         ("Job", "Model", "Tasks", "Status", "Progress", "Score", "Time"),
@@ -239,5 +250,6 @@ def jobs_table(jobs: Sequence[JobInfo]) -> TextTable:
             for job in jobs
         ],
         right=("Time",),
+        note=note,
         empty="No jobs yet; submit one with %lmms_eval_server submit --model ... --tasks ...",
     )

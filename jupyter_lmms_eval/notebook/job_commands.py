@@ -136,16 +136,26 @@ def results(_: Any, args: argparse.Namespace) -> Scores:
 
 
 def add_job_ids(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `cancel` and `retry`."""
+    """Add the options of `retry`."""
     parser.add_argument("jobs", nargs="+", metavar="JOB", help="Job id or its beginning")
 
 
+def add_cancel(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `cancel`."""
+    add_job_ids(parser)
+    parser.add_argument(
+        "--finish", action="store_true", help="Score the samples that are answered first; the scores are marked partial"
+    )
+
+
 def cancel(_: Any, args: argparse.Namespace) -> Table:
-    """Cancel jobs."""
+    """Cancel jobs, and say what the server said of each."""
     client = session.client()
     # All ids are completed before the first job is cancelled: a typing error cancels nothing.
-    handles = [JobHandle(client, _job_id(client, job)) for job in args.jobs]
-    return jobs_table([handle.cancel().info for handle in handles])
+    found = [_job_id(client, job) for job in args.jobs]
+    said = [str(client.cancel_job(job_id, finish=args.finish)["message"]) for job_id in found]
+    shown = [JobInfo.model_validate(client.get_job(job_id)) for job_id in found]
+    return jobs_table(shown, note=" ".join(f"{text.rstrip('.')}." for text in said))
 
 
 def retry(_: Any, args: argparse.Namespace) -> object:

@@ -39,6 +39,11 @@ def sentence(*parts: object) -> Html:
     return Html("".join(html(part) for part in parts))
 
 
+def lines(texts: Sequence[object]) -> Html:
+    """Put texts below each other."""
+    return Html("<br>".join(html(text) for text in texts))
+
+
 def card(title: object, pairs: Sequence[tuple[str, object]], *below: object) -> str:
     """Show one thing: a title, what is known of it, and what to do with it.
 

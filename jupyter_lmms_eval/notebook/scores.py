@@ -13,7 +13,7 @@ DIGITS = 4  # of a score below 10, after the point
 
 
 class Scores:
-    """The outcome of one or more completed jobs.
+    """The outcome of one or more completed jobs, or of jobs that were told to finish early.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Scores:
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary per score, ready for ``pandas.DataFrame(scores.rows)``."""
         return [
-            {"job_id": job.job_id, "model": wording.title(job), **metric.model_dump()}
+            {"job_id": job.job_id, "model": wording.title(job), **metric.model_dump(), "partial": results.partial}
             for job, results in self._jobs
             for metric in results.metrics
         ]
@@ -76,4 +76,5 @@ class Scores:
                 ]
             )
         numbers = ["Score", "Std. error", "Samples"]
-        return Table("Scores", [*names, *numbers], rows, right=numbers, empty="No scores.")
+        note = "; ".join(wording.partial_notes(job for job, _ in self._jobs))
+        return Table("Scores", [*names, *numbers], rows, right=numbers, note=note, empty="No scores.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from ..hosting import lifecycle
 from ..hosting.detached import stop_by_record
 from ..hosting.outcomes import whereabouts
 from ..protocol.server import ServerRecord
-from .markup import Html, card, code, link, sentence
+from .markup import card, code, lines, link, sentence
 from .session import client_of, session
 from .surroundings import look_around
 from .urls import advice, links
@@ -81,7 +82,8 @@ class ServerHandle:
 
     def __repr__(self) -> str:
         text = f"Evaluation server {whereabouts(self.record, here=self.here)}"
-        return f"{text}\n{self._message}" if self._message else text
+        warnings = [f"Warning: {notice}" for notice in self._notices()]
+        return "\n".join([text, *([self._message] if self._message else []), *warnings])
 
     def _repr_html_(self) -> str:
         where = look_around()
@@ -94,8 +96,9 @@ class ServerHandle:
             "Evaluation server",
             [
                 ("", self._message),
+                ("Warning", lines(self._notices())),
                 ("Runs", whereabouts(self.record, here=self.here)),
-                ("Documentation", Html("<br>".join(address.text for address in addresses))),
+                ("Documentation", lines(addresses)),
                 ("Hint", advice(self.record.port, where)),
                 ("Devices", self._devices()),
                 ("Jobs", self._jobs()),
@@ -106,17 +109,20 @@ class ServerHandle:
             token if self.record.token else "It asks for no token: every user of this machine can run code as you.",
         )
 
+    def _notices(self) -> list[str]:
+        return [str(notice) for notice in (self._ask("/health") or {}).get("notices", [])]
+
     def _devices(self) -> str:
         devices = (self._ask("/devices") or {}).get("devices", [])
-        return ", ".join(
-            f"{device['id']} {device['name']}{' (busy)' if device.get('job_id') else ''}".strip() for device in devices
-        )
+        return ", ".join(" ".join(filter(None, (device["id"], device["name"], _use(device)))) for device in devices)
 
     def _jobs(self) -> str:
         queue = self._ask("/queue")
         if queue is None:
             return "the server does not answer now"
-        return f"{len(queue['running_jobs'])} running, {queue['queue_size']} queued"
+        # lmms-eval's own server runs one job at a time and names no others.
+        running = queue.get("running_jobs") or [job for job in [queue.get("running_job")] if job]
+        return f"{len(running)} running, {queue.get('queue_size', 0)} queued"
 
     def _ask(self, path: str) -> dict[str, Any] | None:
         try:
@@ -125,3 +131,8 @@ class ServerHandle:
         except (httpx.HTTPError, ValueError):
             return None
         return body if isinstance(body, dict) else None
+
+
+def _use(device: Mapping[str, Any]) -> str:
+    held_by = device.get("held_by")
+    return "(busy)" if device.get("job_id") else f"({held_by})" if held_by else ""

@@ -13,9 +13,10 @@ from ..client import EvalClient, wording
 from ..client.address import split_credentials
 from ..discovery import NoServerRunning, running_servers
 from ..hosting import lifecycle
+from ..hosting.arguments import add_server_arguments, environment_token, given
 from ..hosting.detached import start_detached
 from ..hosting.outcomes import Reused, Started, whereabouts
-from ..protocol.server import ServerRecord
+from ..protocol.server import Device, ServerRecord
 from .job import JobHandle
 from .markup import Table
 from .parsing import nearest
@@ -23,51 +24,24 @@ from .server import ServerHandle
 from .session import TIMEOUT_SECONDS, session
 
 DEFAULT_PORT = 8800
-# Options of `start` that are arguments of the server, by the server's names.
-_ARGUMENTS = (
-    "host",
-    "port",
-    "token",
-    "state_dir",
-    "max_completed_jobs",
-    "include_paths",
-    "cpu_slots",
-    "allowed_hosts",
-    "allow_merge",
-)
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
     """Add the options of `start`."""
-    add = parser.add_argument
-    add("--host", help="Address to listen on (default: localhost)")
-    add("--port", type=int, help=f"Port; 0 for any free one (default: {DEFAULT_PORT})")
-    add("--state-dir", metavar="DIR", help="Folder of the jobs (default: in Jupyter's data directory)")
-    add("--include-path", action="append", dest="include_paths", metavar="DIR", help="Folder of own tasks; repeatable")
-    add("--cpu-slots", type=int, metavar="N", help="Evaluations that may run on the CPU at once (default: 1)")
-    add("--max-completed-jobs", type=int, metavar="N", help="Finished jobs kept in memory; all stay on disk")
-    add(
-        "--token",
-        help="Token that clients must send (default: LMMS_EVAL_TOKEN of the environment, else a random one); "
-        "what is typed here is saved with the notebook",
+    add_server_arguments(parser, port=DEFAULT_PORT)
+    parser.add_argument(
+        "--detach", action="store_true", help="Run it as a process of its own, which outlives this kernel"
     )
-    add("--allowed-host", action="append", dest="allowed_hosts", metavar="NAME", help="Further name clients may use")
-    add("--allow-merge", action="store_true", default=None, help="Permit /merge, which runs code of the checkpoint")
-    add("--detach", action="store_true", help="Run it as a process of its own, which outlives this kernel")
 
 
 def start(_: Any, args: argparse.Namespace) -> ServerHandle:
     """Start a server, or use the one there is."""
-    given = {name: value for name in _ARGUMENTS if (value := getattr(args, name)) is not None}
-    any_port = given.get("port") == 0
+    asked = given(args)
+    any_port = asked.get("port") == 0
     if any_port:
-        del given["port"]
-    asked = set(given)
-    given.setdefault("port", DEFAULT_PORT)
-    if token := os.environ.get("LMMS_EVAL_TOKEN", "").strip():
-        given.setdefault("token", token)
+        del asked["port"]
     try:
-        server_args = ServerArgs(**given)
+        server_args = ServerArgs(**{"port": DEFAULT_PORT, **environment_token(), **asked})
     except ValueError as error:
         raise UsageError(str(error)) from None
     if args.detach:
@@ -247,13 +221,13 @@ def _record_at(client: EvalClient) -> ServerRecord:
 def _devices_table(client: EvalClient, note: str) -> Table:
     rows = [
         (
-            device["id"],
-            device["name"],
-            wording.memory(device.get("memory_used"), device.get("memory_total")),
-            "" if device.get("utilization") is None else f"{device['utilization']:.0%}",
-            (device.get("job_id") or "free")[: wording.SHORT_ID],
+            device.id,
+            device.name,
+            wording.memory(device.memory_used, device.memory_total),
+            "" if device.utilization is None else f"{device.utilization:.0%}",
+            wording.holder(device),
         )
-        for device in client.devices()
+        for device in map(Device.model_validate, client.devices())
     ]
     columns = ("Device", "Name", "Memory (GB)", "Busy", "Job")
     return Table("Devices", columns, rows, right=columns[2:4], note=note, empty="No devices.")

@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from ..client import EvalClient
-from ..client.wording import SHORT_ID
-from ..protocol.jobs import JobResults
+from ..client import EvalClient, wording
+from ..protocol.jobs import JobInfo, JobResults
 from .rows import score_rows
 
 PATIENCE = 120.0  # seconds: a cancelled job answers when its processes are gone
@@ -27,16 +26,18 @@ def retry(client: EvalClient, job_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def results(client: EvalClient, job_ids: Sequence[str]) -> dict[str, Any]:
-    """Read the scores of one completed job."""
+    """Read the scores of one completed job, or of one that was told to finish early."""
     job_id = job_ids[0]
     try:
         found = JobResults.model_validate(client.results(job_id))
+        # How many samples that were, only the job knows.
+        note = wording.partial(JobInfo.model_validate(client.get_job(job_id))) if found.partial else ""
     except (OSError, httpx.HTTPError, ValidationError) as error:
         return {"ok": False, "job_id": job_id, "text": str(error)}
     return {
         "ok": True,
         "job_id": job_id,
-        "text": "",
+        "text": note,
         "scores": score_rows(found.metrics),
         "path": found.results_path,
     }
@@ -62,9 +63,11 @@ def _each(call: Callable[[str], object], job_ids: Sequence[str], done: str) -> d
 def _sentence(job_ids: Sequence[str], refusals: dict[str, str], done: str) -> str:
     """Say what became of all of it; one reason stands for the others."""
     if len(job_ids) == 1:
-        short = job_ids[0][:SHORT_ID]
+        short = job_ids[0][: wording.SHORT_ID]
         return f"Job {short}: {refusals[job_ids[0]]}" if refusals else f"Job {short} is {done}."
     if not refusals:
         return f"{len(job_ids):,} jobs are {done}."
     job_id, reason = next(iter(refusals.items()))
-    return f"{len(job_ids) - len(refusals):,} of {len(job_ids):,} jobs are {done}; {job_id[:SHORT_ID]}: {reason}"
+    return (
+        f"{len(job_ids) - len(refusals):,} of {len(job_ids):,} jobs are {done}; {job_id[: wording.SHORT_ID]}: {reason}"
+    )

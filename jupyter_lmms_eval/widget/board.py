@@ -109,7 +109,12 @@ class Board:
 
 def _notable(before: list[DeviceRow], after: list[DeviceRow]) -> bool:
     """Whether a change is worth a message while no job runs: each counts as a sign of life of the kernel."""
-    if [(row["id"], row["job_id"]) for row in before] != [(row["id"], row["job_id"]) for row in after]:
+    # That somebody else holds a device, not in which words: they may name an amount of memory that wavers.
+    if _holders(before) != _holders(after):
         return True
     shares = zip((row["memory_share"] or 0 for row in before), (row["memory_share"] or 0 for row in after), strict=True)
     return any(abs(now - then) >= _NOTABLE_SHARE for then, now in shares)
+
+
+def _holders(rows: list[DeviceRow]) -> list[tuple[str, str | None, bool]]:
+    return [(row["id"], row["job_id"], bool(row["held_by"])) for row in rows]

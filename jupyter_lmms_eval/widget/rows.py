@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from ..client import wording
-from ..protocol.jobs import JobInfo, JobStatus, Metric
+from ..protocol.jobs import JobInfo, Metric
 from ..protocol.server import Device
 from ..results import headline
 
@@ -40,6 +40,7 @@ class Row(TypedDict):
     started: float | None
     ended: float | None
     devices: str
+    partial: bool
 
 
 class DeviceRow(TypedDict):
@@ -51,6 +52,7 @@ class DeviceRow(TypedDict):
     memory_share: float | None
     busy_share: float | None
     job_id: str | None
+    held_by: str
 
 
 class ScoreRow(TypedDict):
@@ -79,7 +81,7 @@ def job_row(job: JobInfo) -> Row:
     Row
         What its row shows. The same job gives the same row at any time: durations are left to the page's clock.
     """
-    pace = job.progress if job.status is JobStatus.RUNNING else None
+    pace = wording.pace_of(job)
     share = wording.fraction(job)
     best = headline(job.metrics or [])
     value, stderr = wording.score_parts(best.value, best.stderr) if best else ("", "")
@@ -108,6 +110,7 @@ def job_row(job: JobInfo) -> Row:
         started=_seconds(job.started_at),
         ended=_seconds(job.completed_at) if job.status.finished else None,
         devices=wording.devices(job.devices),
+        partial=job.partial,
     )
 
 
@@ -147,6 +150,7 @@ def device_row(device: Device) -> DeviceRow:
         memory_share=share,
         busy_share=None if device.utilization is None else round(device.utilization, 2),
         job_id=device.job_id,
+        held_by=device.held_by or "",
     )
 
 

@@ -65,6 +65,41 @@ def test_the_token_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    "usual",
+    [
+        {"crash_retries": 0},
+        {"crash_retries": 100},
+        {"stall_factor": 1},
+        {"stall_seconds": 0.5},
+        {"min_free_gpu_memory": 0},
+        {"min_free_gpu_memory": 1.0},
+        {"cancelled_as_failed": True},
+    ],
+)
+def test_how_evaluations_are_guarded_can_be_chosen(usual: dict[str, object]) -> None:
+    args = ServerArgs(**usual)  # type: ignore[arg-type]
+    assert {name: getattr(args, name) for name in usual} == usual
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"crash_retries": -1}, r"crash_retries must be zero or a positive integer, got -1 \(type: int\)"),
+        ({"crash_retries": 1.5}, "crash_retries must be zero or a positive integer"),
+        ({"stall_factor": 0}, "stall_factor must be a positive number, got 0"),
+        ({"stall_seconds": "60"}, "stall_seconds must be a positive number, got '60'"),
+        ({"stall_seconds": float("nan")}, "stall_seconds must be a positive number"),
+        ({"stall_seconds": True}, "stall_seconds must be a positive number"),
+        ({"min_free_gpu_memory": 1.1}, "min_free_gpu_memory must be from 0 to 1, got 1.1"),
+        ({"min_free_gpu_memory": 50}, "min_free_gpu_memory must be from 0 to 1, got 50"),
+    ],
+)
+def test_a_guard_that_cannot_work_is_named(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ServerArgs(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     "wrong", [{"host": ""}, {"temp_dir_prefix": "../x"}, {"include_paths": "tasks"}, {"cpu_slots": 0}]
 )
 def test_other_arguments_are_checked_too(wrong: dict[str, object]) -> None:

@@ -74,6 +74,52 @@ FAILED = make_job(
     },
 )
 CANCELLED = make_job("4b2d51ff-2", "cancelled")
+FINISHING = make_job(
+    "3b2d51ff-2",
+    "running",
+    started_at="2026-11-22T10:01:00Z",
+    devices=["cuda:1"],
+    finishing=True,
+    attempt=2,
+    request={"model": "internvl2", "tasks": ["digits_read"], "batch_size": 8},
+    progress={"phase": "scoring", "samples_done": 120, "samples_total": 450},
+    attempts=[
+        {
+            "number": 1,
+            "started_at": "2026-11-22T10:00:10Z",
+            "seconds": 40.2,
+            "devices": ["cuda:0"],
+            "samples_done": 64,
+            "ended": "failed",
+            "cause": "out_of_memory",
+            "message": "CUDA out of memory. Tried to allocate 9.31 GiB.",
+        },
+        {"number": 2, "started_at": "2026-11-22T10:01:00Z", "devices": ["cuda:1"], "batch_size": 4},
+    ],
+)
+PARTIAL = make_job(
+    "2b2d51ff-2",
+    "cancelled",
+    started_at="2026-11-22T10:01:00Z",
+    completed_at="2026-11-22T10:02:00Z",
+    devices=["cuda:1"],
+    partial=True,
+    request={"model": "internvl2", "tasks": ["digits_read"]},
+    progress={"phase": "done", "samples_done": 120, "samples_total": 450},
+    metrics=[metric(samples=120)],
+)
+HUNG = make_job(
+    "1b2d51ff-2",
+    "failed",
+    request={"model": "internvl2", "tasks": ["digits_read"]},
+    error="No chunk of samples was finished for 1,800 s",
+    failure={
+        "cause": "stalled",
+        "type": "",
+        "message": "No chunk of samples was finished for 1,800 s",
+        "advice": "The log shows what each of its threads was doing",
+    },
+)
 EVERY_STATE: list[JobInfo] = [QUEUED, RUNNING, LOADING, COMPLETED, FAILED, CANCELLED]
 
 DEVICES: list[dict[str, Any]] = [
@@ -88,3 +134,9 @@ DEVICES: list[dict[str, Any]] = [
     },
     {"id": "cpu:0", "kind": "cpu", "name": "CPU"},
 ]
+HELD_ELSEWHERE: dict[str, Any] = {
+    "id": "cuda:1",
+    "kind": "cuda",
+    "name": "NVIDIA H100 80GB HBM3",
+    "held_by": "used by job ab12cd34 of the server with pid 77",
+}

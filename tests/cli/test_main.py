@@ -18,7 +18,7 @@ import pytest
 
 from jupyter_lmms_eval.cli.main import SUBCOMMANDS, main
 from jupyter_lmms_eval.protocol.jobs import JobStatus
-from tests.cli.examples import COMPLETED, FAILED, QUEUED, RUNNING, metric
+from tests.cli.examples import CANCELLED, COMPLETED, FAILED, PARTIAL, QUEUED, RUNNING, metric
 from tests.client.speaking_server import TOKEN, SpeakingServer, make_job
 
 Captured = pytest.CaptureFixture[str]
@@ -121,6 +121,12 @@ def test_a_refused_job_is_the_servers_sentence(server: SpeakingServer, capsys: C
     assert capsys.readouterr().err == "There is no model 'nonsense'; did you mean 'dummy'?\n"
 
 
+def test_a_full_disk_is_one_sentence(server: SpeakingServer, capsys: Captured) -> None:
+    server.disk_is_full = True
+    assert main(["submit", "--model", "dummy", "--tasks", "mme"]) == 1
+    assert capsys.readouterr().err == "The disk of the jobs is full: make room on the disk of /jobs, then try again\n"
+
+
 def when_submitted(server: SpeakingServer, **changes: Any) -> None:
     def change() -> None:
         while not server.jobs:
@@ -145,6 +151,21 @@ def test_a_failed_job_that_was_waited_for_is_exit_code_1(server: SpeakingServer,
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "Job failed: CUDA out of memory. Lower --batch_size.\n"
+
+
+def test_a_job_that_was_told_to_finish_while_it_was_waited_for_is_exit_code_1(
+    server: SpeakingServer, capsys: Captured
+) -> None:
+    when_submitted(server, status="cancelled", partial=True, metrics=[metric(samples=120)], progress=PARTIAL.progress)
+    assert main(["submit", "--model", "dummy", "--tasks", "digits_read", "--timeout", "60", "--wait", "--json"]) == 1
+    job_id = next(iter(server.jobs))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"Job {job_id} was told to finish early; `jupyter lmms-eval results {job_id}` shows the scores of "
+        "120 of 450 samples.\n"
+    )
+    assert server.bodies[0]["timeout"] == 60
 
 
 # --- jobs, status, results, cancel, devices ---
@@ -191,6 +212,12 @@ def test_status_without_a_job_is_the_servers(server: SpeakingServer, capsys: Cap
     assert printed_json(capsys)["health"]["server_id"] == server.server_id
 
 
+def test_status_warns_of_what_a_person_should_know(server: SpeakingServer, capsys: Captured) -> None:
+    server.notices = ["The disk is full."]
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.count("Warnings   The disk is full.") == 1
+
+
 def test_results_of_several_jobs(server: SpeakingServer, capsys: Captured) -> None:
     server.add(COMPLETED)
     server.add(make_job("aaa", "completed", metrics=[metric(value=0.5)]))
@@ -209,6 +236,24 @@ def test_results_of_a_job_that_runs_is_one_sentence(server: SpeakingServer, caps
     assert capsys.readouterr().err == "Job 9b2d51ff-2 is running; results come when it is completed.\n"
 
 
+def test_partial_results_are_marked(server: SpeakingServer, capsys: Captured) -> None:
+    server.add(PARTIAL)
+    assert main(["results", "2b2d"]) == 0
+    assert "2b2d51ff is partial: 120 of 450 samples\n" in capsys.readouterr().out
+    assert main(["results", "2b2d", "--json"]) == 0
+    assert printed_json(capsys)[0]["partial"] is True
+
+
+def test_lost_results_are_one_sentence(server: SpeakingServer, capsys: Captured) -> None:
+    server.results_gone.add(server.add(COMPLETED))
+    assert main(["results", "6b2d"]) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "",
+        "The results of job 6b2d51ff-2 cannot be read (no such file); try it again\n",
+    )
+
+
 def test_cancel(server: SpeakingServer, capsys: Captured) -> None:
     server.add(QUEUED)
     server.add(RUNNING)
@@ -218,6 +263,16 @@ def test_cancel(server: SpeakingServer, capsys: Captured) -> None:
     assert main(["cancel", "0e1c", "9b2d", "--json"]) == 0
     assert [answer["job_id"] for answer in printed_json(capsys)] == [QUEUED.job_id, RUNNING.job_id]
     assert {job.status for job in server.jobs.values()} == {JobStatus.CANCELLED}
+
+
+def test_cancel_tells_what_the_server_says(server: SpeakingServer, capsys: Captured) -> None:
+    server.add(RUNNING)
+    server.add(CANCELLED)
+    assert main(["cancel", "--finish", "9b2d"]) == 0
+    assert capsys.readouterr().out == "Job 9b2d51ff-2 answers no more; what is complete is scored\n"
+    assert server.cancellations == ["mode=finish"]
+    assert main(["cancel", "4b2d", "9b2d"]) == 0
+    assert capsys.readouterr().out == "Job 4b2d51ff-2 was cancelled before.\nJob 9b2d51ff-2 is cancelled.\n"
 
 
 def test_devices(server: SpeakingServer, capsys: Captured) -> None:

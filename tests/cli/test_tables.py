@@ -22,8 +22,12 @@ from tests.cli.examples import (
     DEVICES,
     EVERY_STATE,
     FAILED,
+    FINISHING,
+    HELD_ELSEWHERE,
+    HUNG,
     LOADING,
     NOW,
+    PARTIAL,
     QUEUED,
     RUNNING,
     metric,
@@ -185,6 +189,63 @@ def test_the_table_of_devices() -> None:
     )
 
 
+def test_a_device_that_another_server_uses_says_so() -> None:
+    assert shown(devices_table([*DEVICES, HELD_ELSEWHERE]), width=80) == text(
+        """
+        Device  Name                  Memory (GB)  Busy  Job
+        ────────────────────────────────────────────────────────────────────────────────
+        cuda:0  NVIDIA H100 80GB HB…  62.0 / 85.0   97%  9b2d51ff
+        cpu:0   CPU                                      free
+        cuda:1  NVIDIA H100 80GB HB…                     used by job ab12cd34 of the
+                                                         server with pid 77
+        """
+    )
+
+
+def test_jobs_that_finish_early_and_a_failure_without_an_exception() -> None:
+    assert shown(live_table([FINISHING, PARTIAL, HUNG], now=NOW)) == text(
+        """
+        1 running, 1 failed, 1 cancelled
+
+        Job       Model      Tasks        Status       Progress                                              Score  Time  Device
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        3b2d51ff  internvl2  digits_read  ● running    ━───── 120/450, attempt 2, finishing,                        4:03  cuda:1
+                                                       scoring
+        2b2d51ff  internvl2  digits_read  ⊘ cancelled  partial: 120/450                              0.873 ± 0.016  1:00  cuda:1
+        1b2d51ff  internvl2  digits_read  ✗ failed     No chunk of samples was finished for 1,800 s
+        """
+    )
+
+
+def test_partial_scores_are_marked_below_the_table() -> None:
+    assert shown(results_table([PARTIAL])) == text(
+        """
+        Job       Model      Task         Metric           Score  Std. error  Samples
+        ─────────────────────────────────────────────────────────────────────────────
+        2b2d51ff  internvl2  digits_read  exact_match  ↑  0.8733    ± 0.0157      120
+        2b2d51ff is partial: 120 of 450 samples
+        """
+    )
+
+
+def test_all_about_a_job_lists_its_attempts() -> None:
+    lines = shown(job_details(FINISHING, NOW))
+    assert "Progress  120/450, attempt 2, finishing, scoring" in lines
+    assert lines.endswith(
+        text(
+            """
+            Attempts  Attempt 1 on cuda:0 failed after 0:40, 64 samples answered (out of memory): CUDA out of memory. Tried to
+                      allocate 9.31 GiB.
+                      Attempt 2 on cuda:1 with batch size 4 runs
+            """
+        )
+    )
+
+
+def test_all_about_a_failure_without_an_exception() -> None:
+    assert "Error    No chunk of samples was finished for 1,800 s\n" in shown(job_details(HUNG, NOW))
+
+
 def test_all_about_a_failed_job() -> None:
     lines = shown(job_details(FAILED, NOW))
     assert lines.startswith(
@@ -223,6 +284,19 @@ def test_all_about_a_server() -> None:
         Completed  4
         Failed     0
         """
+    )
+
+
+def test_what_a_person_should_know_of_a_server_is_a_warning() -> None:
+    health = {"status": "healthy", "notices": ["The database was damaged; it was made anew.", "The disk is full."]}
+    assert shown(server_details("http://127.0.0.1:8800", health, {})).endswith(
+        text(
+            """
+            Status    healthy
+            Warnings  The database was damaged; it was made anew.
+                      The disk is full.
+            """
+        )
     )
 
 

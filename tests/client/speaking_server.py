@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from typing_extensions import Self
 
-from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
+from jupyter_lmms_eval.protocol.jobs import CancelMode, EvaluateRequest, JobInfo, JobStatus
 from jupyter_lmms_eval.protocol.server import ErrorResponse
 
 TOKEN = "secret-token-of-the-test"
@@ -44,6 +44,11 @@ class SpeakingServer:
         self.bodies: list[dict[str, Any]] = []
         self.queries: list[str] = []
         self.health_delay = 0.0
+        self.notices: list[str] = []
+        self.held_by: str | None = None
+        self.disk_is_full = False
+        self.results_gone: set[str] = set()
+        self.cancellations: list[str] = []
         self.after_get: dict[str, list[dict[str, Any]]] = {}
         # asyncio switches Nagle's delay (40 ms a request) off only where it can see that the protocol is TCP.
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -96,12 +101,16 @@ class SpeakingServer:
         @app.get("/health")
         async def health() -> dict[str, Any]:
             await asyncio.sleep(self.health_delay)
-            return {"status": "healthy", "timestamp": "", "queue_size": 0, "server_id": self.server_id}
+            return {"status": "healthy", "timestamp": "", "queue_size": 0, "server_id": self.server_id} | {
+                "notices": self.notices
+            }
 
         @app.post("/evaluate")
         async def evaluate(request: Request) -> Any:
             body = await request.json()
             self.bodies.append(body)
+            if self.disk_is_full:
+                raise HTTPException(507, "The disk of the jobs is full: make room on the disk of /jobs, then try again")
             if body["model"] == "nonsense":
                 error = ErrorResponse(
                     detail="There is no model 'nonsense'; did you mean 'dummy'?",
@@ -142,8 +151,17 @@ class SpeakingServer:
             return found
 
         @app.delete("/jobs/{job_id}")
-        async def cancel(job_id: str) -> Any:
-            self.jobs[job_id] = self._job(job_id).model_copy(update={"status": JobStatus.CANCELLED})
+        async def cancel(request: Request, job_id: str, mode: CancelMode = CancelMode.ABORT) -> Any:
+            self.cancellations.append(request.url.query)
+            job = self._job(job_id)
+            if job.status is JobStatus.CANCELLED:
+                return {"message": f"Job {job_id} was cancelled before."}
+            if job.status.finished:
+                raise HTTPException(400, "Job already finished or cancelled")
+            if mode is CancelMode.FINISH:
+                self.jobs[job_id] = job.model_copy(update={"finishing": True})
+                return {"message": f"Job {job_id} answers no more; what is complete is scored"}
+            self.jobs[job_id] = job.model_copy(update={"status": JobStatus.CANCELLED})
             return {"message": f"Job {job_id} is cancelled."}
 
         @app.get("/jobs/{job_id}/logs")
@@ -170,11 +188,14 @@ class SpeakingServer:
         @app.get("/jobs/{job_id}/results")
         async def results(job_id: str) -> Any:
             found = self._job(job_id)
-            if found.status is not JobStatus.COMPLETED:
+            if job_id in self.results_gone:
+                raise HTTPException(410, f"The results of job {job_id} cannot be read (no such file); try it again")
+            if found.status is not JobStatus.COMPLETED and not found.partial:
                 raise HTTPException(409, f"Job {job_id} is {found.status.value}; results come when it is completed.")
             return {
                 "job_id": job_id,
-                "status": "completed",
+                "status": found.status.value,
+                "partial": found.partial,
                 "model": found.request.model,
                 "metrics": [metric.model_dump() for metric in found.metrics or []],
                 "n_samples": {"digits_read": {"original": 450, "effective": 8}},
@@ -198,7 +219,7 @@ class SpeakingServer:
         @app.get("/devices")
         async def devices() -> Any:
             gpu = {"id": "cuda:0", "kind": "cuda", "name": "NVIDIA H100 80GB HBM3", "memory_total": 85 * 10**9}
-            cpu = {"id": "cpu:0", "kind": "cpu", "name": "CPU slot"}
+            cpu = {"id": "cpu:0", "kind": "cpu", "name": "CPU slot", "held_by": self.held_by}
             return {"devices": [gpu | {"memory_used": 62 * 10**9, "utilization": 0.97, "job_id": "abc"}, cpu]}
 
         @app.post("/merge")

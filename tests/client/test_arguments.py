@@ -92,6 +92,8 @@ def test_how_lmms_eval_was_started_is_dropped(line: str, flags: str) -> None:
         ("--process_with_media", "process_with_media", True),
         ("--priority -3", "priority", -3),
         ("--num_gpus 4", "num_gpus", 4),
+        ("--timeout 3600", "timeout", 3600),
+        ("--timeout 0.5", "timeout", 0.5),
         ("--name 'step 2000'", "name", "step 2000"),
         ("--reasoning_tags none", "reasoning_tags", "none"),
         ("--offset 0", "offset", 0),

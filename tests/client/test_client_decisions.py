@@ -86,6 +86,16 @@ def test_pace(known: dict[str, Any], text: str) -> None:
         ({"job_id": "1", "status": "queued", "position_in_queue": 2}, "Job 1... queued (position: 2)"),
         ({"job_id": "1", "status": "running"}, "Job 1... running"),
         ({"job_id": "1", "status": "running", "progress": {"phase": "scoring"}}, "Job 1... running, scoring"),
+        (
+            {"job_id": "1", "status": "running", "attempt": 2, "progress": {"phase": "answering"}},
+            "Job 1... running, attempt 2, answering",
+        ),
+        (
+            {"job_id": "1", "status": "running", "attempt": 1, "finishing": True, "progress": {"phase": "answering"}},
+            "Job 1... running, finishing",
+        ),
+        ({"job_id": "1", "status": "cancelled"}, "Job 1... cancelled"),
+        ({"job_id": "1", "status": "cancelled", "partial": True}, "Job 1... cancelled, finished early"),
         ({"job_id": "1", "status": "completed"}, "Job 1... completed!"),
         ({"job_id": "1", "status": "failed"}, "Job 1... failed"),
     ],

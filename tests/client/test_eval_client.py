@@ -230,6 +230,33 @@ def test_a_job_is_cancelled(client: EvalClient, server: SpeakingServer) -> None:
     assert "cancelled" in awaited(server, lambda other: other.cancel_job(other_id))["message"]
 
 
+@pytest.mark.parametrize("kind", ["waiting", "awaiting"])
+def test_a_job_is_told_to_score_what_it_has_and_end(kind: str, client: EvalClient, server: SpeakingServer) -> None:
+    job_id = server.add(make_job(status="running"))
+    if kind == "waiting":
+        answer = client.cancel_job(job_id, finish=True)
+    else:
+        answer = awaited(server, lambda other: other.cancel_job(job_id, finish=True))
+    assert answer["message"] == f"Job {job_id} answers no more; what is complete is scored"
+    assert client.get_job(job_id)["finishing"]
+    assert server.cancellations == ["mode=finish"]
+
+
+def test_cancelling_a_cancelled_job_again_is_no_error(client: EvalClient, server: SpeakingServer) -> None:
+    job_id = server.add(make_job(status="running"))
+    client.cancel_job(job_id)
+    assert client.cancel_job(job_id)["message"] == f"Job {job_id} was cancelled before."
+    assert server.cancellations == ["", ""], "what lmms-eval's own server does not know is not sent"
+
+
+def test_the_time_a_job_may_run_is_another_one_than_that_of_a_request(server: SpeakingServer) -> None:
+    with EvalClient(server.url, timeout=30, token=TOKEN) as client:
+        client.evaluate("dummy", ["mme"], timeout=3600)
+    assert server.bodies[-1]["timeout"] == 3600
+    awaited(server, lambda other: other.evaluate("dummy", ["mme"], timeout=0.5))
+    assert server.bodies[-1]["timeout"] == 0.5
+
+
 def test_a_checkpoint_is_merged(client: EvalClient, server: SpeakingServer) -> None:
     assert client.merge_checkpoint("/in", "/out", "ema")["merged_path"] == "/out"
     assert awaited(server, lambda other: other.merge_checkpoint("/in"))["merged_path"] is None
@@ -292,6 +319,28 @@ def test_waiting_for_a_job_that_fails_or_is_cancelled_raises(
     cancelled = server.add(make_job("gone", status="cancelled"))
     with pytest.raises(JobCancelled, match=r"^Job gone was cancelled\.$"):
         wait(cancelled)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed"])  # the latter of a server for lmms-eval's own client
+@pytest.mark.parametrize("kind", ["waiting", "awaiting"])
+def test_a_job_that_was_told_to_finish_does_not_look_like_success(
+    kind: str, status: str, client: EvalClient, server: SpeakingServer
+) -> None:
+    metrics = [{"task": "digits_read", "metric": "acc", "value": 0.5, "samples": 120}]
+    done = {"phase": "done", "samples_done": 120, "samples_total": 450}
+    job_id = server.add(make_job("early", status, partial=True, progress=done, metrics=metrics))
+    said = r"^Job early was told to finish early; the scores of 120 of 450 samples are in results\(\)$"
+
+    def wait() -> Any:
+        if kind == "waiting":
+            return client.wait_for_job(job_id, verbose=False)
+        return awaited(server, lambda other: other.wait_for_job(job_id, verbose=False))
+
+    with pytest.raises(JobCancelled, match=said) as caught:
+        wait()
+    assert caught.value.job["metrics"][0]["samples"] == 120
+    results = client.results(job_id)
+    assert (results["partial"], results["metrics"][0]["value"]) == (True, 0.5)
 
 
 def test_waiting_ends_at_the_time_limit(client: EvalClient, server: SpeakingServer) -> None:

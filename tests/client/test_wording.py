@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_lmms_eval.client import wording
 from jupyter_lmms_eval.protocol.jobs import JobStatus, Metric
+from jupyter_lmms_eval.protocol.server import Device
 
 from .speaking_server import make_job
 
@@ -58,7 +59,22 @@ def test_tasks_in_little_room(names: list[str], short: str) -> None:
         ({"status": "running", "progress": {"phase": "done"}}, ""),
         ({"status": "completed", "progress": {"phase": "saving", "errors_logged": 1}}, "1 error logged"),
         ({"status": "cancelled", "progress": HALF | {"errors_logged": 1}}, ""),
+        ({"status": "running", "progress": HALF, "attempt": 1}, ""),
+        ({"status": "running", "progress": HALF, "attempt": 3}, "attempt 3"),
+        ({"status": "running", "progress": HALF, "finishing": True}, "finishing"),
+        ({"status": "running", "finishing": True}, "finishing"),
+        (
+            {"status": "running", "progress": HALF | {"phase": "scoring"}, "finishing": True, "attempt": 2},
+            "attempt 2, finishing, scoring",
+        ),
+        ({"wait_reason": "no GPU is free", "finishing": True}, "finishing, no GPU is free"),
+        ({"status": "cancelled", "progress": HALF, "partial": True}, "partial: 1,312/2,624"),
+        ({"status": "cancelled", "partial": True}, "partial"),
         ({"status": "failed"}, ""),
+        (
+            {"status": "failed", "failure": {"cause": "timeout", "type": "", "message": "The job's time was over"}},
+            "The job's time was over",
+        ),
         ({"status": "failed", "error": "Traceback\n  File\nKeyError: 'x'\n"}, "KeyError: 'x'"),
         ({"status": "failed", "failure": {"cause": "crash", "type": "SIGKILL", "message": " "}}, "SIGKILL"),
         (
@@ -69,6 +85,31 @@ def test_tasks_in_little_room(names: list[str], short: str) -> None:
 )
 def test_a_note_says_what_the_status_does_not(changes: dict[str, Any], note: str) -> None:
     assert wording.note(make_job(**changes)) == note
+
+
+def test_partial_scores_are_marked_with_the_samples_they_rest_on() -> None:
+    early = make_job("0123456789", "cancelled", partial=True, progress=HALF)
+    assert wording.partial(early) == "partial: 1,312 of 2,624 samples"
+    assert wording.partial(make_job(status="cancelled", partial=True)) == "partial"
+    assert wording.partial(make_job(status="completed", progress=HALF)) == ""
+    assert wording.partial_notes([early, make_job(status="completed")]) == [
+        "01234567 is partial: 1,312 of 2,624 samples"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "holder"),
+    [
+        ({}, "free"),
+        ({"job_id": "0123456789"}, "01234567"),
+        (
+            {"held_by": "used by job ab12cd34 of the server with pid 77"},
+            "used by job ab12cd34 of the server with pid 77",
+        ),
+    ],
+)
+def test_who_has_a_device(changes: dict[str, Any], holder: str) -> None:
+    assert wording.holder(Device(id="cuda:0", kind="cuda", name="H100", **changes)) == holder
 
 
 def test_how_far_and_how_fast_a_running_job_is() -> None:
@@ -83,6 +124,12 @@ def test_only_a_running_job_has_a_pace(status: str) -> None:
     job = make_job(status=status, progress=HALF)
     assert wording.samples(job) == ("1,312/2,624" if status == "completed" else "")
     assert (wording.fraction(job), wording.rate(job), wording.time_left(job)) == (None, "", "")
+
+
+def test_a_job_that_finishes_early_has_no_pace_any_more() -> None:
+    job = make_job(status="running", progress=HALF, finishing=True)
+    assert (wording.samples(job), wording.fraction(job)) == ("1,312/2,624", 0.5)
+    assert (wording.rate(job), wording.time_left(job)) == ("", "")
 
 
 @pytest.mark.parametrize("progress", [None, {"phase": "loading model"}, {"phase": "answering", "samples_total": 0}])

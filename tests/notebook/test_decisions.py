@@ -67,6 +67,7 @@ def test_a_cell_is_known_by_its_id_or_else_by_its_code() -> None:
         ('model: m\ntasks: a\nreasoning_tags: [["<t>", "</t>"]]', {"reasoning_tags": [["<t>", "</t>"]]}),
         ('model: m\ntasks: a\nreasoning_tags: \'[["<t>", "</t>"]]\'', {"reasoning_tags": [["<t>", "</t>"]]}),
         ("model: m\ntasks: a\noutput_path: /out", {"output_dir": "/out"}),
+        ("model: m\ntasks: a\ntimeout: 3600", {"timeout": 3600}),
     ],
 )
 def test_a_configuration_becomes_a_request(text: str, expected: dict[str, Any]) -> None:
@@ -128,6 +129,15 @@ def test_what_others_wrote_is_escaped() -> None:
         ({"status": "running", "progress": {"phase": "loading model"}}, "loading model"),
         ({"status": "failed", "error": "Traceback\nKeyError: x"}, "KeyError: x"),
         (
+            {
+                "status": "running",
+                "attempt": 2,
+                "finishing": True,
+                "progress": {"phase": "answering", "samples_done": 9, "samples_total": 2000},
+            },
+            "9/2,000 samples, attempt 2, finishing",
+        ),
+        (
             {"status": "completed", "metrics": [{"task": "mme", "metric": "acc", "value": 0.5, "stderr": 0.01}]},
             "acc 0.5000 ± 0.0100",
         ),
@@ -164,6 +174,21 @@ def test_completion_without_a_server_is_empty(monkeypatch: pytest.MonkeyPatch) -
     assert completion.Remembered(lambda client: client.list_tasks(), 60).names() == ()
     assert completion.candidates("%lmms_eval_server nothing --") == []
     assert "--tasks" in completion.candidates("%lmms_eval_server submit ")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("cancel --f", ["--finish"]),
+        ("cancel 0123 --", ["--help", "--finish"]),
+        ("submit --model dummy --ti", ["--timeout"]),
+        ("start --st", ["--state-dir", "--stall-factor", "--stall-seconds"]),
+        ("start --c", ["--cpu-slots", "--crash-retries", "--cancelled-as-failed"]),
+        ("start --min", ["--min-free-gpu-memory"]),
+    ],
+)
+def test_flags_are_completed(line: str, offered: list[str]) -> None:
+    assert completion.candidates(f"%lmms_eval_server {line}") == offered
 
 
 def test_words() -> None:

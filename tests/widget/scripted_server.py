@@ -105,8 +105,14 @@ class ScriptedServer:
         if self.refusal and method != "GET":
             return 409, {"detail": self.refusal}
         if method == "DELETE":
+            if job.status is JobStatus.CANCELLED:
+                return 200, {"message": "was cancelled before"}
+            if job.status.finished:
+                return 400, {"detail": "Job already finished or cancelled"}
             self.put(job, status=JobStatus.CANCELLED)
             return 200, {"message": "cancelled"}
+        if path[2:] == []:
+            return 200, job.model_dump(mode="json")
         if path[2:] == ["retry"]:
             job = self.put(job, status=JobStatus.QUEUED, wait_reason="starts now", completed_at=None, metrics=None)
             return 200, job.model_dump(mode="json")

@@ -99,3 +99,19 @@ def test_a_page_that_hears_all_messages_shows_what_the_board_shows(history: list
     late: dict[str, Any] = {}
     apply(late, board.whole(99.0))
     assert late == board.rows
+
+
+def test_who_holds_a_device_elsewhere_is_told_but_not_every_change_of_the_words() -> None:
+    def heard(held_by: str | None) -> dict[str, Any] | None:
+        known = [Device.model_validate(devices()[3] | {"held_by": held_by})]
+        return board.hear(News(devices=known), 1.0)
+
+    board = Board()
+    heard(None)
+    message = heard("61.2 of 79.6 GiB of cuda:3 are held by pid 4242 (python)")
+    assert message is not None
+    assert message["devices"][0]["held_by"].startswith("61.2 of 79.6")
+    assert heard("61.3 of 79.6 GiB of cuda:3 are held by pid 4242 (python)") is None, (
+        "each keeps the kernel from idling"
+    )
+    assert heard(None) is not None

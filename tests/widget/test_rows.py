@@ -44,6 +44,16 @@ def test_a_completed_job_shows_one_score_with_its_error() -> None:
         (job("a", "running", progress={"phase": "loading model"}), "loading model"),
         (job("a", "running", progress={"phase": "answering", "errors_logged": 1}), "1 error logged"),
         (job("a", "running"), ""),
+        (job("a", "running", attempt=3, progress={"phase": "answering"}), "attempt 3"),
+        (job("a", "running", finishing=True, progress={"phase": "scoring"}), "finishing, scoring"),
+        (
+            job("a", "cancelled", partial=True, progress={"phase": "done", "samples_done": 3, "samples_total": 9}),
+            "partial: 3/9",
+        ),
+        (
+            job("a", "failed", failure={"cause": "timeout", "type": "", "message": "The job's time was over"}),
+            "The job's time was over",
+        ),
         (job("a", "failed", error="Traceback:\n  x\nValueError: bad"), "ValueError: bad"),
         (job("a", "failed"), ""),
         (job("a", "cancelled", progress={"phase": "answering"}), ""),
@@ -90,6 +100,9 @@ def test_a_device_tells_memory_use_and_holder() -> None:
     assert row["memory"] == "62.0 / 85.0 GB"
     assert (row["memory_share"], row["busy_share"]) == (0.73, 0.97)
     assert row["job_id"] == "9b2d51ff-running"
+    assert row["held_by"] == ""
+    elsewhere = device_row(Device.model_validate(devices()[3] | {"held_by": "used by job ab12cd34"}))
+    assert (elsewhere["job_id"], elsewhere["held_by"]) == (None, "used by job ab12cd34")
     bare = device_row(Device(id="cpu:0", kind="cpu", name="CPU"))
     assert (bare["memory"], bare["memory_share"], bare["busy_share"]) == ("", None, None)
 

@@ -16,7 +16,7 @@ from jupyter_lmms_eval.widget.kernel import let_page_route, takes_clicks_while_b
 from jupyter_lmms_eval.widget.watch import Pace
 from tests.conftest import eventually
 
-from .examples import devices, job, many_states
+from .examples import devices, job, many_states, metric
 from .scripted_server import ScriptedServer
 
 QUICK = Pace(busy=0.02, idle=0.02, devices=0.05, idle_devices=0.05, identity=0.1, longest=0.1)
@@ -117,6 +117,51 @@ def test_a_click_is_acknowledged_at_once_and_answered_when_done(
     cancelled = [line for line in scripted.asked if line.startswith("DELETE")]
     assert cancelled == ["DELETE /jobs/c0ffee12-queued", "DELETE /jobs/9b2d51ff-running"]
     eventually(lambda: {row["job_id"]: row["status"] for row in shown.rows}["9b2d51ff-running"] == "cancelled")
+
+
+def test_jobs_that_somebody_else_cancelled_meanwhile_are_no_error(
+    scripted: ScriptedServer, show: Callable[..., Recorded]
+) -> None:
+    shown = show(scripted)
+    shown.click(type="cancel", job_ids=["88ad0f31-cancelled", "c0ffee12-queued"], token=1)
+    (answer,) = eventually(lambda: shown.got("answer"))
+    assert (answer["ok"], answer["text"]) == (True, "2 jobs are cancelled.")
+    shown.click(type="cancel", job_ids=["88ad0f31-cancelled"], token=2)
+    again = eventually(lambda: len(shown.got("answer")) == 2 and shown.got("answer")[-1])
+    assert (again["ok"], again["text"]) == (True, "Job 88ad0f31 is cancelled.")
+    shown.click(type="cancel", job_ids=["5cc0b9a7-done"], token=3)
+    refused = eventually(lambda: len(shown.got("answer")) == 3 and shown.got("answer")[-1])
+    assert (refused["ok"], refused["text"]) == (False, "Job 5cc0b9a7: Job already finished or cancelled")
+
+
+def test_partial_results_are_marked(scripted: ScriptedServer, show: Callable[..., Recorded]) -> None:
+    progress = {"phase": "done", "samples_done": 120, "samples_total": 450}
+    early = scripted.put(job("early", "cancelled", partial=True, progress=progress, metrics=[metric(samples=120)]))
+    scripted.results["early"] = {
+        "job_id": "early",
+        "status": "cancelled",
+        "partial": True,
+        "model": "llava",
+        "metrics": [each.model_dump() for each in early.metrics or []],
+        "n_samples": {},
+        "timings": {},
+        "results_path": "/results.json",
+        "samples_paths": [],
+    }
+    shown = show(scripted)
+    shown.click(type="results", job_ids=["early"], token=1)
+    (answer,) = eventually(lambda: shown.got("answer"))
+    assert (answer["ok"], answer["text"]) == (True, "partial: 120 of 450 samples")
+    assert answer["scores"][0]["samples"] == "120"
+    (row,) = [row for row in shown.rows if row["job_id"] == "early"]
+    assert (row["partial"], row["note"], row["score"]) == (True, "partial: 120/450", "0.873")
+    assert "partial: 120/450" in repr_of(shown)
+
+
+def repr_of(shown: Recorded) -> str:
+    bundle = shown._repr_mimebundle_()
+    assert bundle is not None
+    return str(bundle[0]["text/plain"])
 
 
 def test_a_finished_job_is_tried_again(scripted: ScriptedServer, show: Callable[..., Recorded]) -> None:

@@ -49,7 +49,7 @@ function draw_log(store, job_id, note, body) {
 /** @param {import("./store.js").Store} store @param {string} job_id @param {HTMLElement} note @param {HTMLElement} body */
 function draw_results(store, job_id, note, body) {
   const answer = store.results.get(job_id);
-  set_text(note, answer ? (answer.ok ? (answer.scores.length ? "" : "There are no scores.") : answer.text) : "Reading …");
+  set_text(note, answer ? (answer.ok ? answer.text || (answer.scores.length ? "" : "There are no scores.") : answer.text) : "Reading …");
   note.hidden = !note.textContent;
   body.replaceChildren(...(answer?.ok && answer.scores.length ? scores(answer) : []));
 }

@@ -4,7 +4,7 @@ import { make, set_attribute, set_text } from "./dom.js";
 
 /**
  * @typedef {{id: string, name: string, memory: string, memory_share: number | null, busy_share: number | null,
- *   job_id: string | null}} Device
+ *   job_id: string | null, held_by: string}} Device
  */
 
 /**
@@ -33,7 +33,7 @@ function make_device(reveal) {
   const memory = make_meter("memory");
   const busy = make_meter("busy");
   const holder = make("button", { type: "button", class: "lmms-link", onclick: () => reveal(holder.dataset.job) });
-  const free = make("span", { class: "lmms-dim", text: "free" });
+  const free = make("span", { class: "lmms-dim lmms-elsewhere" });
   const element = make("li", { class: "lmms-place" }, id, memory.element, busy.element, holder, free);
   return { element, id, memory, busy, holder, free };
 }
@@ -47,6 +47,8 @@ function update_device(view, device) {
   update_meter(view.busy, device.busy_share, busy, `${device.id} utilisation`);
   view.holder.hidden = device.job_id === null;
   view.free.hidden = device.job_id !== null;
+  set_text(view.free, device.held_by || "free");
+  set_attribute(view.free, "data-held", device.held_by ? "" : null);
   view.holder.dataset.job = device.job_id ?? "";
   set_text(view.holder, (device.job_id ?? "").slice(0, 8));
   set_attribute(view.holder, "aria-label", `${device.id} runs job ${(device.job_id ?? "").slice(0, 8)}: show it`);

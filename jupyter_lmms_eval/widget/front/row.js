@@ -1,7 +1,7 @@
 // One row of the table: made once, afterwards only its changed cells are touched.
 
 import { icon, make, set_attribute, set_text } from "./dom.js";
-import { SYMBOLS, duration, is_finished, spoken_name } from "./words.js";
+import { SYMBOLS, duration, has_results, is_finished, spoken_name } from "./words.js";
 
 const DOING = { cancel: "cancelling…", retry: "queueing…", results: "" };
 
@@ -93,7 +93,7 @@ export function update_row(view, row, pending, ticked, open) {
   set_attribute(view.tick, "aria-label", `Select ${name}`);
   set_attribute(view.element, "data-status", row.status);
   set_attribute(view.element, "data-ticked", ticked ? "" : null);
-  update_button(view.results, row.status === "completed", `Results of ${name}`, "Results", open === "results");
+  update_button(view.results, has_results(row), `Results of ${name}`, "Results", open === "results");
   update_button(view.log, true, `Log of ${name}`, "Log", open === "log");
   update_button(view.cancel, !is_finished(row.status), `Cancel ${name}`, "Cancel");
   update_button(view.retry, is_finished(row.status), `Retry ${name}`, "Retry: run it again under its id");

@@ -2,7 +2,7 @@
 
 import { arrange, make, set_attribute, set_text } from "./dom.js";
 import { act } from "./store.js";
-import { clock, counted, duration, is_finished } from "./words.js";
+import { clock, counted, duration, has_results, is_finished } from "./words.js";
 import { make_detail } from "./details.js";
 import { make_devices } from "./devices.js";
 import { make_row, update_row, update_time } from "./row.js";
@@ -179,7 +179,7 @@ export function show_table(model, store, root) {
       log.complete = false;
       store.send({ type: "open_log", job_id });
     }
-    if (detail.kind === "results" && row.status !== "completed") close_detail(job_id), redraw(job_id);
+    if (detail.kind === "results" && !has_results(row)) close_detail(job_id), redraw(job_id);
     else detail.update();
   }
 

@@ -6,7 +6,7 @@
  *   status: string, fraction: number | null, samples: string, note: string, advice: string,
  *   rate: string, rate_number: number | null, eta: string, eta_number: number | null,
  *   score: string, stderr: string, score_name: string, score_number: number | null,
- *   created: number | null, started: number | null, ended: number | null, devices: string}} Row
+ *   created: number | null, started: number | null, ended: number | null, devices: string, partial: boolean}} Row
  */
 
 export const STATUSES = ["running", "queued", "completed", "failed", "cancelled"];
@@ -14,6 +14,9 @@ export const SYMBOLS = { queued: "○", running: "●", completed: "✓", failed
 
 /** @param {string} status */
 export const is_finished = (status) => status !== "queued" && status !== "running";
+
+/** Whether a job has scores; one that was told to finish early has them too. @param {Row} row */
+export const has_results = (row) => row.status === "completed" || row.partial;
 
 /** Write a duration as `m:ss` or `h:mm:ss`. @param {number} seconds */
 export function clock(seconds) {
