@@ -72,6 +72,10 @@ def state_dir_of(args: ServerArgs) -> Path:
     return Path(args.state_dir).expanduser().absolute() if args.state_dir else default_state_dir()
 
 
+def _absolute(folder: str) -> str:
+    return str(Path(folder).expanduser().absolute())
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Run a scheduler from the server's start to its end."""
@@ -82,7 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             max_completed_jobs=args.max_completed_jobs,
             temp_dir_prefix=args.temp_dir_prefix,
             # Evaluations and the catalog's helper work in other folders than this process.
-            include_paths=[str(Path(folder).expanduser().absolute()) for folder in args.include_paths],
+            include_paths=[_absolute(folder) for folder in args.include_paths],
             cpu_slots=args.cpu_slots,
             crash_retries=args.crash_retries,
             stall_factor=args.stall_factor,

@@ -25,8 +25,8 @@ from ..protocol.server import Device
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
-from .dispatcher import Dispatcher
 from .disk import is_full
+from .dispatcher import Dispatcher
 from .errors import DiskFull, InvalidRequest, JobAlreadyFinished, JobNotFinished, KeyReused, ResultsNotReady
 from .ledger import JobLedger
 from .logs import read_log
