@@ -92,6 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             stall_factor=args.stall_factor,
             stall_seconds=args.stall_seconds,
             min_free_gpu_memory=args.min_free_gpu_memory,
+            keep_imported=not args.fresh_processes,
         )
     )
     await scheduler.start()

@@ -44,6 +44,9 @@ class ServerArgs:
         so many seconds.
     min_free_gpu_memory
         Share of a GPU's memory, 0 to 1, that must be free before an evaluation starts there.
+    fresh_processes
+        Whether every evaluation starts as a fresh process. Else one process keeps lmms-eval imported (1 GB), and
+        evaluations on one CPU slot are forked from it, seconds faster.
     cancelled_as_failed
         Whether ``GET /jobs/{id}`` says ``failed`` of cancelled jobs, for clients that would wait forever.
 
@@ -67,6 +70,7 @@ class ServerArgs:
     stall_factor: float = 10.0
     stall_seconds: float = 1800.0
     min_free_gpu_memory: float = 0.5
+    fresh_processes: bool = False
     cancelled_as_failed: bool = False
 
     def __post_init__(self) -> None:

@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus
+from ..protocol.run import RunFiles
 from .clock import now
 from .device_locks import HeldLocks
 from .disk import is_full
 from .environment import threads_per_process
 from .ledger import JobLedger
 from .outcome import Ending, disk_full_failure, ending_of, error_text
-from .policy import Again, after_failure, next_batch_size, time_left, with_batch_size
+from .policy import Again, after_failure, next_batch_size, rest_before, time_left, with_batch_size
 from .process import end_leftover
 from .queueing import Job, JobQueue
 from .run import Run, RunPlan, Stop
 from .settings import SchedulerSettings
 from .surroundings import Surroundings
+from .template import Template
 
 logger = logging.getLogger(__name__)
 
 # How often to look whether what is outside this server still keeps its jobs waiting.
 LOOK_AGAIN_SECONDS = 1.0
+# So many attempts are told of a job.
+MOST_ATTEMPTS = 100
 _SERVER_STOPPED = "The server stopped while the job ran; it starts again"
 
 
@@ -44,15 +49,23 @@ class Dispatcher:
         Where every change is written down.
     surroundings
         What is outside and keeps jobs waiting.
+    template
+        What evaluations are forked from; None starts each afresh.
     """
 
     def __init__(
-        self, settings: SchedulerSettings, queue: JobQueue, ledger: JobLedger, surroundings: Surroundings
+        self,
+        settings: SchedulerSettings,
+        queue: JobQueue,
+        ledger: JobLedger,
+        surroundings: Surroundings,
+        template: Template | None = None,
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._ledger = ledger
         self._surroundings = surroundings
+        self._template = template
         self._wake = asyncio.Event()
         self._contended = False
 
@@ -78,7 +91,15 @@ class Dispatcher:
     async def continue_after_restart(self, job: Job) -> None:
         """Let a job of an earlier server wait, and end what that server may have left running of it."""
         await asyncio.to_thread(end_leftover, job.directory)
+        if job.info.finishing:  # that server may have died before it could say so
+            await asyncio.to_thread(RunFiles(job.directory).finish.touch)
         if job.info.status is JobStatus.RUNNING:
+            run = Run(self._plan(job, job.info.attempt, tuple(job.info.devices)))
+            await asyncio.to_thread(run.catch_up)
+            ending = await asyncio.to_thread(ending_of, run, disk_full=False)
+            if ending.scores is not None:  # it came to its end, and only the server did not hear of it
+                await self._settle(job, run, ending)
+                return
             await self._back_to_queue(job, _closed(job.info.attempts, AttemptEnd.INTERRUPTED), _SERVER_STOPPED)
         else:
             self._queue.add(job)
@@ -124,21 +145,23 @@ class Dispatcher:
     def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks) -> None:
         self._queue.remove(job)
         self._queue.hold(granted, job)
+        job.run = Run(self._plan(job, job.info.attempt + 1, granted), locks.descriptors, self._template)
+        job.task = asyncio.create_task(self._run(job, job.run, locks))
+
+    def _plan(self, job: Job, attempt: int, devices: tuple[str, ...]) -> RunPlan:
         info = job.info
-        plan = RunPlan(
+        return RunPlan(
             job_id=job.id,
             job_dir=job.directory,
-            attempt=info.attempt + 1,
+            attempt=attempt,
             request=with_batch_size(info.request, next_batch_size(info.request, info.attempts)),
-            devices=granted,
+            devices=devices,
             include_paths=[os.path.realpath(folder) for folder in self._settings.include_paths],
             threads=threads_per_process(len(self._queue.devices)),
             seconds=time_left(info.request.timeout, info.attempts),
             stall_factor=self._settings.stall_factor,
             stall_seconds=self._settings.stall_seconds,
         )
-        job.run = Run(plan, locks.descriptors)
-        job.task = asyncio.create_task(self._run(job, job.run, locks))
 
     async def _run(self, job: Job, run: Run, locks: HeldLocks) -> None:
         """Carry one attempt at a job from its start until the job is over or back in the queue."""
@@ -205,7 +228,7 @@ class Dispatcher:
                 attempts=attempts,
                 progress=run.progress.model_copy(update={"phase": "done", "eta_seconds": 0.0}),
             )
-        elif job.cancelled or ending.ended is AttemptEnd.CANCELLED or _nothing_to_score(job, failure):
+        elif job.cancelled or ending.ended is AttemptEnd.CANCELLED or _nothing_to_score(failure):
             await self._finish(job, status=JobStatus.CANCELLED, attempts=attempts, progress=run.progress)
         elif failure is None:
             await self._back_to_queue(job, attempts, _SERVER_STOPPED)
@@ -214,6 +237,7 @@ class Dispatcher:
         else:
             step = after_failure(job.info.request, attempts, failure, self._settings.crash_retries)
             if isinstance(step, Again):
+                job.not_before = time.monotonic() + rest_before(attempts)
                 await self._back_to_queue(job, attempts, step.reason)
             else:
                 advice = " ".join(text for text in (step.advice, failure.advice) if text)
@@ -264,9 +288,9 @@ def _closed(
         "cause": failure.cause if failure else None,
         "message": failure.message.strip().splitlines()[0] if failure and failure.message.strip() else "",
     }
-    return [*attempts[:-1], attempts[-1].model_copy(update=changes)]
+    return [*attempts[-MOST_ATTEMPTS:-1], attempts[-1].model_copy(update=changes)]
 
 
-def _nothing_to_score(job: Job, failure: Failure | None) -> bool:
+def _nothing_to_score(failure: Failure | None) -> bool:
     """Whether a job that was told to finish early had not one complete sample."""
-    return job.info.finishing and failure is not None and failure.type == "NothingComplete"
+    return failure is not None and failure.type == "NothingComplete"

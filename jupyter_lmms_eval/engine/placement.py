@@ -20,6 +20,8 @@ class WaitingJob:
         Higher starts first.
     count
         Devices it needs at once.
+    rests
+        Whether it may not start yet, because it crashed a moment ago.
     device
         What was asked for: None or ``"cuda"`` for any, ``"cpu"``, or one device such as ``"cuda:1"``.
     """
@@ -29,6 +31,7 @@ class WaitingJob:
     priority: int = 0
     count: int = 1
     device: str | None = None
+    rests: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,9 @@ def place(
         eligible = eligible_devices(job.device, devices)
         if len(eligible) < job.count:
             decision.waits[job.job_id] = _impossible(job, len(eligible))
+            continue
+        if job.rests:  # keeps nothing: others may use the time
+            decision.waits[job.job_id] = "rests a moment after a crash before it is tried again"
             continue
         usable = [device for device in free if device in eligible]
         if len(usable) >= job.count:

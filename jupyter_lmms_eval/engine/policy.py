@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..protocol.jobs import Attempt, AttemptEnd, EvaluateRequest, Failure, FailureCause
 from .arguments import split_arguments
 
+_LONGEST_REST_SECONDS = 60.0
 # What another attempt may survive: the process was killed or crashed, or hung.
 _ACCIDENTS = (FailureCause.CRASH, FailureCause.STALLED)
 
@@ -81,6 +82,15 @@ def accidents_in_place(attempts: Sequence[Attempt]) -> int:
         if attempt.ended is AttemptEnd.FAILED and attempt.cause in _ACCIDENTS:
             count += 1
     return count
+
+
+def rest_before(attempts: Sequence[Attempt]) -> float:
+    """Return the seconds a job rests before its next attempt: none after the first crash, then 1, 2, 4 ... 60.
+
+    What crashes at once would otherwise do nothing but start.
+    """
+    count = accidents_in_place(attempts)
+    return 0.0 if count < 2 else min(_LONGEST_REST_SECONDS, 2.0 ** min(count - 2, 10))
 
 
 def _after_out_of_memory(request: EvaluateRequest, attempts: Sequence[Attempt]) -> Again | GiveUp:

@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from ..discovery.identity import ProcessIdentity
 from ..protocol.run import RunFiles
+from .template import ForkedProcess, Template
 
 # How long an evaluation may take to end by itself after SIGTERM.
 GRACE_SECONDS = 5.0
@@ -30,13 +32,18 @@ class EvaluationProcess:
     server dies, however it dies, the pipe ends and the supervisor takes the group down.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, pipe: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, pipe: int) -> None:
         self._process = process
         self._pipe = pipe
 
     @classmethod
     async def start(
-        cls, job_dir: Path, attempt: int, environment: Mapping[str, str], inherited: Sequence[int] = ()
+        cls,
+        job_dir: Path,
+        attempt: int,
+        environment: Mapping[str, str],
+        inherited: Sequence[int] = (),
+        template: Template | None = None,
     ) -> EvaluationProcess:
         """Start an attempt whose specification lies in the job's directory.
 
@@ -50,27 +57,19 @@ class EvaluationProcess:
             The environment of the evaluation.
         inherited
             Open files that it keeps as long as it lives: the locks of its devices.
+        template
+            What it is forked from; None starts it afresh.
         """
         files = RunFiles(job_dir)
         read_end, write_end = os.pipe()
         try:
             with files.log.open("ab") as log:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "jupyter_lmms_eval.runner",
-                    str(job_dir),
-                    str(attempt),
-                    "--parent-fd",
-                    str(read_end),
-                    cwd=job_dir,
-                    env=dict(environment),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(read_end, *inherited),
-                    start_new_session=True,
-                )
+                process: asyncio.subprocess.Process | ForkedProcess | None = None
+                if template is not None:
+                    descriptors = (log.fileno(), read_end, *inherited)
+                    process = await template.fork(job_dir, attempt, environment, descriptors)
+                if process is None:
+                    process = await _start_afresh(job_dir, attempt, environment, read_end, inherited, log)
         except BaseException:
             os.close(write_end)
             raise
@@ -124,6 +123,32 @@ class EvaluationProcess:
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+async def _start_afresh(
+    job_dir: Path,
+    attempt: int,
+    environment: Mapping[str, str],
+    pipe: int,
+    inherited: Sequence[int],
+    log: BinaryIO,
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "jupyter_lmms_eval.runner",
+        str(job_dir),
+        str(attempt),
+        "--parent-fd",
+        str(pipe),
+        cwd=job_dir,
+        env=dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(pipe, *inherited),
+        start_new_session=True,
+    )
 
 
 def end_leftover(job_dir: Path, grace: float = GRACE_SECONDS) -> bool:

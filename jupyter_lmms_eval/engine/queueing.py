@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ class Job:
         What is told of it.
     seq
         Its place in the order of arrival.
+    not_before
+        When it may start, by ``time.monotonic``.
     run
         The attempt that is under way, if one is.
     task
@@ -42,6 +45,7 @@ class Job:
 
     info: JobInfo
     seq: int
+    not_before: float = 0.0
     run: Run | None = None
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
@@ -75,6 +79,7 @@ class JobQueue:
 
     def __init__(self, devices: Sequence[str]) -> None:
         self.devices = list(devices)
+        self._after_crash: list[Job] = []
         self._waiting: list[tuple[tuple[int, int], str, Job]] = []
         self._held: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
@@ -92,6 +97,8 @@ class JobQueue:
     def add(self, job: Job) -> None:
         """Let a job wait."""
         bisect.insort(self._waiting, (job.queue_key, job.id, job))
+        if job.not_before > time.monotonic():
+            self._after_crash.append(job)
         self._placement = None
 
     def remove(self, job: Job) -> None:
@@ -178,7 +185,14 @@ class JobQueue:
 
         Nothing here tells when that ends: whoever places jobs has to look again.
         """
-        return bool(self._waiting) and (self._paused is not None or not self._blocked.keys() <= self._held.keys())
+        if not self._waiting:
+            return False
+        return self._paused is not None or bool(self._resting) or not self._blocked.keys() <= self._held.keys()
+
+    @property
+    def _resting(self) -> list[Job]:
+        now = time.monotonic()
+        return [job for job in self._after_crash if job.not_before > now]
 
     def starting(self) -> list[tuple[Job, tuple[str, ...]]]:
         """Return the jobs that can start now, each with the devices it is given."""
@@ -202,10 +216,19 @@ class JobQueue:
 
     def _decide(self) -> Placement:
         """What would be placed now; kept until something changes, as every listing asks for the reasons."""
+        if self._after_crash:
+            resting = [job for job in self._resting if job.run is None and not job.info.status.finished]
+            if len(resting) < len(self._after_crash):
+                self._after_crash, self._placement = resting, None
         if self._placement is None:
             waiting = [
                 WaitingJob(
-                    job.id, job.seq, job.info.request.priority, job.info.request.num_gpus, job.info.request.device
+                    job.id,
+                    job.seq,
+                    job.info.request.priority,
+                    job.info.request.num_gpus,
+                    job.info.request.device,
+                    rests=job in self._after_crash,
                 )
                 for _, _, job in self._waiting
             ]

@@ -16,6 +16,7 @@ from .environment import evaluation_environment
 from .following import EventReader, ProgressBook
 from .process import EvaluationProcess
 from .stalling import StallWatch
+from .template import Template
 
 # How often a running evaluation's events are read.
 POLL_SECONDS = 0.2
@@ -70,6 +71,14 @@ class RunPlan:
     stall_seconds: float = 1800.0
 
 
+def can_be_forked(devices: Sequence[str]) -> bool:
+    """Tell whether an evaluation on these devices can be forked from a process that has everything imported.
+
+    Several ranks form a process group of fresh processes, and what CUDA does in a forked process is not proven.
+    """
+    return len(devices) == 1 and devices[0].startswith("cpu:")
+
+
 class Run:
     """One attempt at a job.
 
@@ -79,6 +88,8 @@ class Run:
         How it runs.
     inherited
         Open files that the evaluation keeps as long as it lives: the locks of its devices.
+    template
+        What it is forked from, if it can be.
 
     Attributes
     ----------
@@ -92,8 +103,9 @@ class Run:
         Numbers of its processes, as seen before it was stopped.
     """
 
-    def __init__(self, plan: RunPlan, inherited: Sequence[int] = ()) -> None:
+    def __init__(self, plan: RunPlan, inherited: Sequence[int] = (), template: Template | None = None) -> None:
         self.plan = plan
+        self._template = template if can_be_forked(plan.devices) else None
         self._inherited = tuple(inherited)
         self.exit_code: int | None = None
         self.stopped: Stop | None = None
@@ -125,11 +137,6 @@ class Run:
         return [*self._inherited, *([] if pipe is None else [pipe])]
 
     @property
-    def concluded(self) -> bool:
-        """Whether it came to an end of its own, and said how."""
-        return self.files.outcome(self.plan.attempt).exists()
-
-    @property
     def notices(self) -> list[str]:
         """What the evaluation wants its user to know."""
         return self._book.notices
@@ -148,13 +155,18 @@ class Run:
                 return
             environment = evaluation_environment(os.environ, self.plan.devices, self.plan.threads)
             self._process = await EvaluationProcess.start(
-                self.plan.job_dir, self.plan.attempt, environment, self._inherited
+                self.plan.job_dir, self.plan.attempt, environment, self._inherited, self._template
             )
             if self._told_to_stop():
                 await self._process.stop()
             await self._follow(self._process, on_progress)
         finally:
             self.files.spec.unlink(missing_ok=True)
+
+    def catch_up(self) -> None:
+        """Read what an attempt that an earlier server followed has told; blocking."""
+        for event in EventReader(self.files.events).read():
+            self._book.add(event)
 
     async def _follow(self, process: EvaluationProcess, on_progress: Callable[[], None]) -> None:
         reader = EventReader(self.files.events)

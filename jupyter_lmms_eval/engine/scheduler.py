@@ -38,6 +38,7 @@ from .settings import SchedulerSettings
 from .state_dir import StateDir
 from .store import Submission
 from .surroundings import Surroundings
+from .template import Template
 from .validation import Findings, examine
 
 logger = logging.getLogger(__name__)
@@ -98,9 +99,10 @@ class JobScheduler:
                 logger.warning("%s", notice)
             self._devices = Devices(self._settings.cpu_slots, min_free_gpu_memory=self._settings.min_free_gpu_memory)
             self._surroundings = Surroundings(self._devices, self._state_dir.root, self._settings.disk_reserve)
+            self._template = Template(self._state_dir.root) if self._settings.keep_imported else None
             self._queue = JobQueue(self._devices.ids)
             self._ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
-            self._dispatcher = Dispatcher(self._settings, self._queue, self._ledger, self._surroundings)
+            self._dispatcher = Dispatcher(self._settings, self._queue, self._ledger, self._surroundings, self._template)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
             for stored in await self._ledger.open():
                 await self._dispatcher.continue_after_restart(self._ledger.restore(stored))
@@ -116,6 +118,8 @@ class JobScheduler:
         await asyncio.gather(self._first_catalog, return_exceptions=True)
         await self.catalog.close()
         await self._dispatcher.stop()
+        if self._template is not None:
+            self._template.close()
         await self._ledger.close()
         self._devices.close()
         self._state_dir.close()
@@ -125,6 +129,8 @@ class JobScheduler:
             await self.catalog.get()
         except Exception:  # whoever needs the catalog gets the error; here it is only early
             logger.warning("The catalog of tasks could not be built at start", exc_info=True)
+        if self._template is not None:  # one after the other: neither is to slow down the start
+            self._template.start()
 
     # ------------------------------------------------------------------------------------------- clients
 
@@ -245,13 +251,17 @@ class JobScheduler:
         files = RunFiles(job.directory)
         if not await asyncio.to_thread(_has_content, files.journal):
             return await self.cancel(job_id)
+        if job.info.status.finished:  # meanwhile
+            return await self._cancelled(job_id)
+        await self._ledger.update(job, finishing=True)
         try:
+            # After the record: an evaluation that obeys is never one of which nobody knows that it was told so.
             await asyncio.to_thread(files.finish.touch)
         except OSError as error:
+            await self._ledger.update(job, finishing=False)
             if is_full(error):
                 raise DiskFull(self._state_dir.root) from error
             raise
-        await self._ledger.update(job, finishing=True)
         return self._ledger.told(job)
 
     async def _unfinished(self, job_id: str) -> Job | None:
@@ -400,7 +410,8 @@ class JobScheduler:
         server.
         """
         runs = [job.run for job in self._ledger.live if job.run is not None]
-        return [self._state_dir.descriptor, *(number for run in runs for number in run.descriptors)]
+        template = self._template.descriptors if self._template is not None else []
+        return [self._state_dir.descriptor, *template, *(number for run in runs for number in run.descriptors)]
 
     @property
     def _include_paths(self) -> list[str]:

@@ -30,6 +30,8 @@ class SchedulerSettings:
         so many seconds.
     min_free_gpu_memory
         Share of a GPU's memory that must be free of other people's processes before an evaluation starts there.
+    keep_imported
+        Whether a process with lmms-eval imported is kept, from which evaluations are forked.
     disk_reserve
         Bytes that must be free on the disk of the jobs; below, nothing is accepted and nothing starts.
     """
@@ -43,4 +45,5 @@ class SchedulerSettings:
     stall_factor: float = 10.0
     stall_seconds: float = 1800.0
     min_free_gpu_memory: float = 0.5
+    keep_imported: bool = True
     disk_reserve: int = 16 << 20

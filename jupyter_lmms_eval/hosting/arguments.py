@@ -78,6 +78,10 @@ FLAGS = (
         "Share of a GPU's memory, 0 to 1, that must be free before an evaluation starts there",
         metavar="SHARE",
     ),
+    Flag(
+        "fresh_processes",
+        "Start every evaluation as a fresh process, seconds slower, instead of keeping one (1 GB) to fork them from",
+    ),
     Flag("cancelled_as_failed", "Say `failed` of cancelled jobs, for lmms-eval's own client, which would wait forever"),
 )
 

@@ -85,6 +85,14 @@ class RunSpec(BaseModel):
     chunk_seconds: float = Field(default=2.0, gt=0, description="Aimed duration of a chunk of requests")
 
 
+class ForkRequest(BaseModel):
+    """What a template process is asked to fork."""
+
+    job_dir: str
+    attempt: int
+    environment: dict[str, str] = Field(description="The evaluation's whole environment")
+
+
 class RunEvent(BaseModel):
     """A line of the events file. Which fields are set depends on ``event``.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,8 +16,6 @@ from .failure import failure_of
 from .records import write_atomically
 from .redaction import secrets_of
 from .spec import read_spec
-
-BEGAN = time.monotonic()
 
 
 class Evaluation:
@@ -32,9 +29,11 @@ class Evaluation:
         What is to be run.
     rank
         Which of the attempt's processes this is.
+    began
+        When it began, by ``time.monotonic``.
     """
 
-    def __init__(self, files: RunFiles, spec: RunSpec, rank: int) -> None:
+    def __init__(self, files: RunFiles, spec: RunSpec, rank: int, began: float) -> None:
         from .finishing import Finishing
         from .journal import Journal
         from .progress import SampleCounter
@@ -44,7 +43,7 @@ class Evaluation:
         self.spec = spec
         self.rank = rank
         self.events = EventLog(files.events, spec.attempt, rank)
-        self.phases = Phases(self.events, BEGAN)
+        self.phases = Phases(self.events, began)
         self.counter = SampleCounter()
         self.journal = Journal(files.journal)
         shared = files.job_dir / f"turns-{spec.attempt}" if spec.ranks > 1 else None
@@ -202,7 +201,7 @@ def _none_logged() -> int:
     return 0
 
 
-def evaluate(job_dir: str, attempt: int) -> NoReturn:
+def evaluate(job_dir: str, attempt: int, began: float) -> NoReturn:
     """Run the rank named by ``RANK`` to its end, and end the process.
 
     Parameters
@@ -211,13 +210,15 @@ def evaluate(job_dir: str, attempt: int) -> NoReturn:
         The job's directory, with its ``spec.json``.
     attempt
         Which attempt at the job this is.
+    began
+        When the process began, by ``time.monotonic``.
     """
     files = RunFiles(job_dir)
     spec = read_spec(files, attempt)
     rank = int(os.environ.get("RANK", "0"))
     evaluation: Evaluation | None = None
     try:
-        evaluation = Evaluation(files, spec, rank)
+        evaluation = Evaluation(files, spec, rank, began)
         outcome = evaluation.run()
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
         secrets = secrets_of(os.environ, spec.request.model_args)

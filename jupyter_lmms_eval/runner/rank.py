@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import NoReturn
 
 from .kinship import die_with
@@ -11,12 +12,13 @@ from .stacks import write_stacks
 
 def main() -> NoReturn:
     """Tie the rank to its supervisor and make it tell its stacks; only then import what takes long."""
+    began = time.monotonic()
     if len(sys.argv) > 3:
         die_with(int(sys.argv[3]))
     write_stacks()
     from .evaluate import evaluate
 
-    evaluate(sys.argv[1], int(sys.argv[2]))
+    evaluate(sys.argv[1], int(sys.argv[2]), began)
 
 
 if __name__ == "__main__":

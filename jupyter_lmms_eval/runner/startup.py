@@ -9,9 +9,15 @@ import sys
 import types
 from typing import Any, NoReturn
 
+_applied = False
+
 
 def apply() -> None:
-    """Apply every cut."""
+    """Apply every cut, once in a process and those forked from it."""
+    global _applied  # noqa: PLW0603  (what it changes is as global)
+    if _applied:
+        return
+    _applied = True
     defer_evaluate()
     native_yaml()
     stand_in_for_decord()

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import psutil
 
@@ -34,6 +36,28 @@ DRAIN_SECONDS = 1.0
 STACKS_SECONDS = 0.1
 
 
+class Rank(Protocol):
+    """A process under watch."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> Any:
+        """Its exit code, negative for a signal, or None."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended."""
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end."""
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+
 @dataclass
 class Supervision:
     """One attempt under watch.
@@ -46,12 +70,15 @@ class Supervision:
         What is run.
     parent_fd
         Read end of a pipe whose other end the server holds; its end means the server is gone.
+    start_rank
+        Starts a rank, given its number and the descriptor for its output; a fresh process if None.
     """
 
     files: RunFiles
     spec: RunSpec
     parent_fd: int | None = None
-    ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    start_rank: Callable[[int, int], Rank] | None = None
+    ranks: list[Rank] = field(default_factory=list)
     interrupted: bool = False
     _stacks_requested: bool = False
     _stacks_due: deque[int] = field(default_factory=deque)
@@ -98,25 +125,26 @@ class Supervision:
 
     def _start_ranks(self) -> int:
         reader, writer = os.pipe()
-        what = [str(self.files.job_dir), str(self.spec.attempt), str(os.getpid())]
         try:
             with requests_held_back():
                 for rank in range(self.spec.ranks):
                     # Ranks are started here and not by torchrun: torchrun gives each its own session, where neither
                     # a signal to the job's group nor the end of this process would reach it.
-                    self.ranks.append(
-                        subprocess.Popen(
-                            [sys.executable, "-m", f"{__package__}.rank", *what],
-                            cwd=self.files.job_dir,
-                            env=rank_environment(os.environ, self.spec, rank),
-                            stdin=subprocess.DEVNULL,
-                            stdout=writer,
-                            stderr=writer,
-                        )
-                    )
+                    self.ranks.append((self.start_rank or self._fresh_rank)(rank, writer))
         finally:
             os.close(writer)
         return reader
+
+    def _fresh_rank(self, rank: int, output: int) -> Rank:
+        what = [str(self.files.job_dir), str(self.spec.attempt), str(os.getpid())]
+        return subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.rank", *what],
+            cwd=self.files.job_dir,
+            env=rank_environment(os.environ, self.spec, rank),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
 
     def _watch(self, output: int, cleaner: LogFilter, log: JobLog) -> None:
         os.set_blocking(output, False)

@@ -74,6 +74,7 @@ def test_the_token_is_not_shown() -> None:
         {"min_free_gpu_memory": 0},
         {"min_free_gpu_memory": 1.0},
         {"cancelled_as_failed": True},
+        {"fresh_processes": True},
     ],
 )
 def test_how_evaluations_are_guarded_can_be_chosen(usual: dict[str, object]) -> None:

@@ -39,6 +39,7 @@ OTHER: dict[str, Any] = {
     "stall_factor": 2.5,
     "stall_seconds": 60.0,
     "min_free_gpu_memory": 0.0,
+    "fresh_processes": True,
     "cancelled_as_failed": True,
 }
 
@@ -96,6 +97,7 @@ _PATHS = st.lists(_TEXT.map(lambda text: os.path.realpath(f"/{text}")), max_size
             "stall_factor": st.floats(0, exclude_min=True, allow_infinity=False),
             "stall_seconds": st.floats(0, exclude_min=True, allow_infinity=False) | st.integers(1, 10**6),
             "min_free_gpu_memory": st.floats(0, 1),
+            "fresh_processes": st.booleans(),
             "cancelled_as_failed": st.booleans(),
         },
     )

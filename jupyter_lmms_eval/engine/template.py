@@ -1,0 +1,212 @@
+"""The server's side of the template process, from which evaluations are forked with everything imported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..discovery.identity import ProcessIdentity
+from ..protocol.run import ForkRequest
+from .environment import evaluation_environment
+
+logger = logging.getLogger(__name__)
+
+# Importing takes seconds, on a cold disk a minute; a job that waits longer is better started afresh.
+READY_SECONDS = 120.0
+ANSWER_SECONDS = 30.0
+# What ends so often before it was ready will not be tried again.
+MOST_FAILURES = 2
+_LONGEST_MESSAGE = 1 << 16
+_POLL_SECONDS = 0.2
+
+
+class ForkedProcess:
+    """A process forked by the template, waited for like one of our own.
+
+    Parameters
+    ----------
+    pid
+        Its number.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> int:
+        """Wait until it is over and return its exit code, negative for a signal."""
+        return await asyncio.shield(self.ended)
+
+
+class Template:
+    """A process with everything imported, made when it is first wanted, and anew when it is out of date.
+
+    All methods belong to one event loop.
+
+    Parameters
+    ----------
+    folder
+        Receives its log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "template.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._ready = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._answer: asyncio.Future[dict[str, Any]] | None = None
+        self._children: dict[int, ForkedProcess] = {}
+        self._orphans: set[asyncio.Task[None]] = set()
+        self._failures = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a template, or one can be made."""
+        # Packets with descriptors, and a child that dies with its parent: only Linux has both.
+        return sys.platform == "linux" and self._failures < MOST_FAILURES
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The open file by which the template knows that this server lives."""
+        return [] if self._socket is None else [self._socket.fileno()]
+
+    def start(self) -> None:
+        """Begin to import, unless that was done."""
+        if self._socket is not None or not self.usable:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with theirs, self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jupyter_lmms_eval.runner.template", str(theirs.fileno())],
+                cwd=self._log.parent,
+                env=evaluation_environment(os.environ, [], threads=1),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # interrupting a cell must not reach it
+            )
+        self._socket = ours
+        asyncio.get_running_loop().add_reader(ours, self._read)
+
+    async def fork(
+        self, job_dir: Path, attempt: int, environment: Mapping[str, str], descriptors: Sequence[int]
+    ) -> ForkedProcess | None:
+        """Fork an evaluation.
+
+        Parameters
+        ----------
+        job_dir, attempt
+            What it runs.
+        environment
+            Its environment.
+        descriptors
+            Its log, the read end of a pipe that we hold, and the locks of its devices.
+
+        Returns
+        -------
+        ForkedProcess or None
+            None if it has to be started afresh.
+        """
+        request = ForkRequest(job_dir=str(job_dir), attempt=attempt, environment=dict(environment))
+        async with self._one_at_a_time:
+            for _ in range(2):  # what is out of date is made anew once
+                self.start()
+                try:
+                    await asyncio.wait_for(self._ready.wait(), READY_SECONDS)
+                    answer = await self._ask(request, descriptors)
+                except (OSError, asyncio.TimeoutError) as error:
+                    logger.warning("The template process does not answer (%s); it is made anew", error)
+                    self._end()
+                    return None
+                if pid := answer.get("started"):
+                    self._children[pid] = ForkedProcess(pid)
+                    return self._children[pid]
+                if not self.usable:
+                    return None
+                logger.info("The template process is out of date: %s", answer.get("stale"))
+                self._end()
+        return None
+
+    async def _ask(self, request: ForkRequest, descriptors: Sequence[int]) -> dict[str, Any]:
+        if self._socket is None:
+            return {}
+        self._answer = asyncio.get_running_loop().create_future()
+        socket.send_fds(self._socket, [request.model_dump_json().encode()], list(descriptors))
+        return await asyncio.wait_for(self._answer, ANSWER_SECONDS)
+
+    def _read(self) -> None:
+        """Take in everything that the template has said."""
+        while self._socket is not None:
+            try:
+                data = self._socket.recv(_LONGEST_MESSAGE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lost()
+                return
+            self._heard(json.loads(data))
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("ready"):
+            self._failures = 0
+            self._ready.set()
+        elif "ended" in message:
+            child = self._children.pop(message["ended"], None)
+            if child is not None and not child.ended.done():
+                child.ended.set_result(message["code"])
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
+
+    def _lost(self) -> None:
+        """The template is gone: its children are watched from here, and nobody waits for it in vain."""
+        if not self._ready.is_set():
+            self._failures += 1
+            logger.warning("The template process ended before it was ready; see %s", self._log)
+        self._end()
+        self._ready.set()  # whoever waits looks again, and finds no socket
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result({})
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._ready.clear()
+        for child in self._children.values():
+            task = asyncio.create_task(_wait_for_stranger(child))
+            self._orphans.add(task)
+            task.add_done_callback(self._orphans.discard)
+        self._children.clear()
+
+    def close(self) -> None:
+        """End it; evaluations that it forked are not touched."""
+        self._end()
+        for task in self._orphans:
+            task.cancel()
+
+
+async def _wait_for_stranger(child: ForkedProcess) -> None:
+    """Wait for a process whose parent is gone: its exit code is not to be had, its outcome tells how it ended."""
+    identity = ProcessIdentity.of(child.pid)
+    while identity is not None and identity.alive():  # noqa: ASYNC110  (nobody sets an event for a stranger)
+        await asyncio.sleep(_POLL_SECONDS)
+    if not child.ended.done():
+        child.ended.set_result(-9)

@@ -1,0 +1,115 @@
+"""Ranks that are forked from a process which has everything imported, instead of being started afresh."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from ..protocol.run import RunSpec
+from .environment import rank_environment
+from .kinship import die_with
+from .stacks import write_stacks
+
+_POLL_SECONDS = 0.01
+
+
+class ForkedRank:
+    """A forked child, with the part of `subprocess.Popen` that a supervisor uses.
+
+    Parameters
+    ----------
+    pid
+        Its number.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            If it does not end in so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("rank", timeout)
+            time.sleep(_POLL_SECONDS)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+def fork_rank(spec: RunSpec, private: Sequence[int]) -> Callable[[int, int], ForkedRank]:
+    """Return what starts ranks by forking.
+
+    Parameters
+    ----------
+    spec
+        What they run.
+    private
+        Descriptors of the supervisor that no rank may have.
+    """
+
+    def start(rank: int, output: int) -> ForkedRank:
+        supervisor = os.getpid()
+        began = time.monotonic()
+        pid = os.fork()
+        if pid:
+            return ForkedRank(pid)
+        try:
+            die_with(supervisor)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            for standard in (1, 2):
+                os.dup2(output, standard)
+            for descriptor in (output, *private):
+                os.close(descriptor)
+            environment = rank_environment(os.environ, spec, rank)
+            os.environ.clear()
+            os.environ.update(environment)
+            sys.argv = ["rank", spec.job_dir, str(spec.attempt), str(supervisor)]
+            retitle("jupyter_lmms_eval.runner.rank", *sys.argv[1:])
+            write_stacks()
+            import torch
+
+            from .evaluate import evaluate
+
+            torch.set_num_threads(spec.threads)
+            evaluate(spec.job_dir, spec.attempt, began)
+        finally:
+            os._exit(1)  # evaluate() never returns; whatever comes here must not go on as a supervisor
+
+    return start
+
+
+def retitle(module: str, *arguments: str) -> None:
+    """Let lists of processes show a forked child as what it does."""
+    from setproctitle import setproctitle
+
+    setproctitle(" ".join([sys.executable, "-m", module, *arguments]))

@@ -1,0 +1,69 @@
+"""Whether what a process has imported, and under which environment, is still what a new process would see."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .redaction import is_secret_name
+
+# These may differ from job to job: they are read when they are used, or set again in the child.
+_OWN_OF_A_JOB = frozenset({
+    "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "_",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImportedFiles:
+    """The files of all imported modules.
+
+    Attributes
+    ----------
+    states
+        Size and time of change of each.
+    """
+
+    states: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def now(cls) -> ImportedFiles:
+        """Take note of what is imported by now."""
+        found: dict[str, tuple[int, int]] = {}
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and (state := _state(file)):
+                found[file] = state
+        return cls(found)
+
+    def changed(self) -> str | None:
+        """Return a file that is no longer what was imported; None if all are."""
+        return next((file for file, state in self.states.items() if _state(file) != state), None)
+
+
+def _state(file: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)  # noqa: PTH116  (thousands of them)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def differing_variables(imported_under: Mapping[str, str], wanted: Mapping[str, str]) -> str | None:
+    """Return a variable that an import may have read and that is another by now; None if there is none.
+
+    Parameters
+    ----------
+    imported_under
+        The environment at the time of the imports.
+    wanted
+        The environment of a job.
+    """
+    for name in sorted({*imported_under, *wanted}):
+        if name in _OWN_OF_A_JOB or is_secret_name(name):
+            continue
+        if imported_under.get(name) != wanted.get(name):
+            return name
+    return None

@@ -1,0 +1,201 @@
+"""Evaluations forked from a process that has everything imported: fast, and as if started afresh."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR
+from tests.conftest import Server, eventually
+
+pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
+Start = Callable[..., Server]
+
+REQUEST: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "tasks": ["digits_read"], "limit": 40}
+TASK = """
+task: own_task
+dataset_path: parquet
+dataset_kwargs: {{data_files: {{test: {data}}}}}
+test_split: test
+output_type: generate_until
+doc_to_visual: !function own.doc_to_visual
+doc_to_text: "{{{{question}}}}"
+doc_to_target: answer
+process_results: !function own.process_results
+generation_kwargs: {{max_new_tokens: 4}}
+metric_list:
+  - {{metric: own, aggregation: mean, higher_is_better: true}}
+"""
+CODE = """
+import time
+def doc_to_visual(doc):
+    return [doc["image"].convert("RGB")]
+def process_results(doc, results):
+    time.sleep({seconds})
+    return {{"own": {score}}}
+"""
+
+
+@pytest.fixture
+def own_task(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a task whose score, and the time that scoring takes, are given."""
+
+    def write(score: float, seconds: float = 0) -> Path:
+        folder = tmp_path / "own"
+        folder.mkdir(exist_ok=True)
+        (folder / "own.yaml").write_text(TASK.format(data=TASKS_DIR / "data" / "digits-test.parquet"))
+        (folder / "own.py").write_text(CODE.format(score=score, seconds=seconds))
+        return folder
+
+    return write
+
+
+def template_of(server: Server) -> psutil.Process:
+    """The template process of a server."""
+
+    def find() -> psutil.Process | None:
+        children = psutil.Process(server.process.pid).children()
+        return next((child for child in children if "jupyter_lmms_eval.runner.template" in child.cmdline()), None)
+
+    process: psutil.Process = eventually(find)
+    return process
+
+
+def completed(server: Server, **request: Any) -> dict[str, Any]:
+    job_id = server.client.evaluate(**{**REQUEST, **request})["job_id"]
+
+    def look() -> Any:
+        job = server.client.get_job(job_id)
+        return job["status"] not in ("queued", "running") and job
+
+    job: dict[str, Any] = eventually(look, patience=60, every=0.02)
+    assert job["status"] == "completed", job["error"]
+    return job
+
+
+def test_forked_and_fresh_evaluations_give_the_same(start_server: Start, tmp_path: Path) -> None:
+    kinds = {
+        "forked": start_server("--include-path", str(TASKS_DIR), state_dir=tmp_path / "forked"),
+        "fresh": start_server("--include-path", str(TASKS_DIR), "--fresh-processes", state_dir=tmp_path / "fresh"),
+    }
+    requests: list[dict[str, Any]] = [
+        *(
+            {
+                "model": model.model,
+                "model_args": dict(model.model_args),
+                "tasks": list(model.tasks),
+                "batch_size": model.batch_size,
+                "force_simple": model.force_simple,
+                "limit": 12,
+            }
+            for model in MODELS.values()
+        ),
+        REQUEST | {"limit": 5, "offset": 3, "num_fewshot": 0},
+        REQUEST | {"gen_kwargs": {"temperature": 1.0, "do_sample": True}, "seed": 7},
+    ]
+    found = {
+        kind: [samples_and_scores(completed(server, **request)) for request in (*requests, requests[0])]
+        for kind, server in kinds.items()
+    }
+    assert found["forked"] == found["fresh"]
+    assert found["forked"][0] == found["forked"][-1]
+    assert psutil.Process(kinds["fresh"].process.pid).children() == []
+
+
+def samples_and_scores(job: dict[str, Any]) -> Any:
+    (files,) = job["result"].values()
+    samples = [json.loads(line) for path in files["samples"] for line in Path(path).read_text().splitlines()]
+    results = json.loads(Path(files["results"]).read_text())
+    return samples, results["results"], results["n-samples"], results["higher_is_better"]
+
+
+def test_an_evaluation_looks_like_what_it_is_and_inherits_nothing(
+    start_server: Start, own_task: Callable[..., Path]
+) -> None:
+    server = start_server("--include-path", str(own_task(1.0, seconds=60)))
+    job_id = server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})["job_id"]
+    template = template_of(server)
+
+    def look() -> Any:
+        family = template.children(recursive=True)
+        progress = server.client.get_job(job_id)["progress"] or {}
+        return progress.get("phase") == "scoring" and len(family) == 2 and family
+
+    supervisor, rank = eventually(look, patience=60)
+    job_dir = server.client.get_job(job_id)["job_dir"]
+    assert supervisor.cmdline()[1:] == ["-m", "jupyter_lmms_eval.runner", job_dir, "1"]
+    assert rank.cmdline()[1:] == ["-m", "jupyter_lmms_eval.runner.rank", job_dir, "1", str(supervisor.pid)]
+    assert rank.cwd() == job_dir
+    assert "LMMS_EVAL_TOKEN" not in rank.environ()
+    # Neither sockets of the server or of the template, nor the database, nor the locks of devices.
+    assert rank.net_connections(kind="all") == []
+    opened = {Path(file.path).name for file in rank.open_files()}
+    assert not [name for name in opened if "sqlite" in name or "lock" in name or name.startswith("cpu-")], opened
+    server.client.cancel_job(job_id)
+    assert not rank.is_running()
+    assert template.is_running()
+
+
+def test_what_was_changed_since_the_imports_counts(
+    start_server: Start, own_task: Callable[..., Path], tmp_path: Path
+) -> None:
+    plugin = tmp_path / "plugin"
+    (plugin / "changing" / "models").mkdir(parents=True)
+    (plugin / "changing" / "__init__.py").write_text("")
+    (plugin / "changing" / "models" / "__init__.py").write_text('AVAILABLE_MODELS = {"changing": "Changing"}\n')
+
+    def answers(text: str) -> None:
+        (plugin / "changing" / "models" / "changing.py").write_text(
+            "from lmms_eval.models.simple.dummy import Dummy\n"
+            "class Changing(Dummy):\n"
+            "    def generate_until(self, requests):\n"
+            f"        return [{text!r}] * len(requests)\n"
+        )
+
+    answers("7")
+    folder = own_task(0.25)
+    server = start_server(
+        "--include-path",
+        str(folder),
+        "--include-path",
+        str(TASKS_DIR),
+        PYTHONPATH=str(plugin),
+        LMMS_EVAL_PLUGINS="changing",
+    )
+    request = {"model": "changing", "model_args": {}, "limit": 20}
+    first = completed(server, **request)
+    assert completed(server, tasks=["own_task"])["metrics"][0]["value"] == 0.25
+    own_task(0.75)
+    answers("no digit")
+    assert completed(server, tasks=["own_task"])["metrics"][0]["value"] == 0.75
+    assert first["metrics"][0]["value"] > 0
+    assert completed(server, **request)["metrics"][0]["value"] == 0
+
+
+def test_a_template_that_dies_is_made_anew(start_server: Start, own_task: Callable[..., Path]) -> None:
+    server = start_server("--include-path", str(own_task(0.5, seconds=2)))
+    completed(server, tasks=["own_task"], limit=1)
+    template = template_of(server)
+    job_id = server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})["job_id"]
+    eventually(lambda: len(template.children(recursive=True)) == 2, every=0.01)
+    template.kill()
+    # The evaluation that it forked goes on, and its end is noticed.
+    job = eventually(lambda: (job := server.client.get_job(job_id))["status"] == "completed" and job)
+    assert job["attempt"] == 1
+    assert completed(server, tasks=["own_task"], limit=1)["attempt"] == 1
+    assert template_of(server).pid != template.pid
+
+
+def test_a_killed_server_leaves_no_template(start_server: Start, own_task: Callable[..., Path]) -> None:
+    server = start_server("--include-path", str(own_task(0.5, seconds=60)))
+    server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})
+    template = template_of(server)
+    family = eventually(lambda: len(found := template.children(recursive=True)) == 2 and found, patience=60)
+    server.process.send_signal(signal.SIGKILL)
+    eventually(lambda: not any(process.is_running() for process in (template, *family)), patience=8)
