@@ -46,6 +46,7 @@ format: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Measure against lmms-eval's own server
 	$(BIN)/python benchmarks/health_under_catalog.py
+	$(BIN)/python benchmarks/jobs_in_a_row.py
 
 lock: $(UV) ## Choose the versions of the developer environment anew
 	$(UV) pip compile --quiet --universal --python-version 3.10 --upgrade --all-extras --no-annotate --no-header \

@@ -8,23 +8,15 @@ Both run on this machine in the same minutes, alternating; ratios hold when the 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-
-TOKEN = "benchmark"
+from servers import OURS, THEIRS, serving
 
 
 @dataclass
@@ -36,37 +28,6 @@ class Measured:
     tasks_second: float
     health_worst: float
     health_median: float
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(module: str, *arguments: str) -> Iterator[tuple[str, float]]:
-    port = free_port()
-    command = [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", str(port), *arguments]
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "LMMS_EVAL_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"},
-    )
-    url = f"http://any:{TOKEN}@127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                httpx.get(f"{url}/health", timeout=1).raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.01)
-        yield url, time.perf_counter() - began
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
 
 
 def measure(module: str, *arguments: str) -> Measured:
@@ -102,9 +63,9 @@ def main() -> None:
     theirs: list[Measured] = []
     for _ in range(runs):
         state = tempfile.mkdtemp(prefix="lmms_eval_bench_")
-        ours.append(measure("jupyter_lmms_eval.launch_server", "--state-dir", state))
+        ours.append(measure(OURS, "--state-dir", state))
         shutil.rmtree(state)
-        theirs.append(measure("lmms_eval.launch_server"))
+        theirs.append(measure(THEIRS))
     print(f"{'milliseconds, median of ' + str(runs) + ' (min-max)':<44}{'ours':>24}{'lmms-eval':>28}{'ratio':>8}")
     for name, field in (
         ("start until /health answers", "start"),

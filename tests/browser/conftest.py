@@ -170,11 +170,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def one_slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server that runs one job at a time."""
+    """A real server that runs one job at a time, each for seconds: others wait long enough to be looked at."""
     from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 
     with run_server(
-        tmp_path_factory.mktemp("one_slot"), "--include-path", str(TASKS_DIR), "--cpu-slots", "1"
+        tmp_path_factory.mktemp("one_slot"), "--include-path", str(TASKS_DIR), "--fresh-processes"
     ) as running:
         running.client.list_tasks()
         yield running
