@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..protocol.jobs import EvaluateRequest, JobInfo
+from ..protocol.redaction import redact_arguments
 from ..protocol.run import RunFiles
 from .disk import is_full
 
@@ -74,7 +75,8 @@ class JobCard(BaseModel):
 def write_card(info: JobInfo, seq: int, submission: Submission | None = None) -> None:
     """Write the card of a job, so that a reader sees the old one or the new one; private to the user.
 
-    Nothing is written for a job without a directory, nor on a full disk: the database has it all.
+    Secrets among the model's arguments are left out once the job is over. Nothing is written for a job without a
+    directory, nor on a full disk: the database has it all.
 
     Parameters
     ----------
@@ -94,6 +96,9 @@ def write_card(info: JobInfo, seq: int, submission: Submission | None = None) ->
         return
     card = RunFiles(info.job_dir).card
     new = card.with_name(card.name + ".new")
+    if info.status.finished:  # what an evaluation needed to know is nobody's business any more
+        arguments = redact_arguments(info.request.model_args)
+        info = info.model_copy(update={"request": info.request.model_copy(update={"model_args": arguments})})
     text = JobCard(seq=seq, submission=submission, info=info).model_dump_json(exclude={"info": VOLATILE})
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

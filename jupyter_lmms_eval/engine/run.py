@@ -24,6 +24,10 @@ POLL_SECONDS = 0.2
 LINGER_SECONDS = 60.0
 
 
+# A start that was overtaken by a stop may take so long, so that what it started can be ended properly.
+START_SECONDS = 1.0
+
+
 class Stop(Enum):
     """Why an attempt was stopped from outside."""
 
@@ -112,6 +116,7 @@ class Run:
         self.trouble = ""
         self.members: set[int] = set()
         self._process: EvaluationProcess | None = None
+        self._stopping = asyncio.Event()
         self._book = ProgressBook(plan.attempt)
         self._began = time.monotonic()
 
@@ -154,9 +159,23 @@ class Run:
             if self._told_to_stop():
                 return
             environment = evaluation_environment(os.environ, self.plan.devices, self.plan.threads)
-            self._process = await EvaluationProcess.start(
-                self.plan.job_dir, self.plan.attempt, environment, self._inherited, self._template
+            starting = asyncio.create_task(
+                EvaluationProcess.start(
+                    self.plan.job_dir, self.plan.attempt, environment, self._inherited, self._template
+                )
             )
+            stopping = asyncio.create_task(self._stopping.wait())
+            try:
+                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                # A start takes moments, unless it waits for the template's imports.
+                await asyncio.wait({starting}, timeout=START_SECONDS)
+                if not starting.done():  # what comes of it finds its pipe closed, and ends
+                    return
+                self._process = await starting
+            finally:
+                for task in (starting, stopping):
+                    task.cancel()
+                await asyncio.gather(starting, stopping, return_exceptions=True)
             if self._told_to_stop():
                 await self._process.stop()
             await self._follow(self._process, on_progress)
@@ -209,6 +228,7 @@ class Run:
         """Stop it; returns when its processes are gone. A cancellation outweighs every other reason."""
         if self.stopped is None or why is Stop.CANCEL:
             self.stopped = why
+        self._stopping.set()
         if self._process is not None:
             self.members = await asyncio.to_thread(self._process.members)
             await self._process.stop()

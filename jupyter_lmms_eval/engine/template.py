@@ -25,6 +25,7 @@ ANSWER_SECONDS = 30.0
 # What ends so often before it was ready will not be tried again.
 MOST_FAILURES = 2
 _LONGEST_MESSAGE = 1 << 16
+_MODULE = "jupyter_lmms_eval.runner.template"
 _POLL_SECONDS = 0.2
 
 
@@ -67,12 +68,14 @@ class Template:
         self._children: dict[int, ForkedProcess] = {}
         self._orphans: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self._number = 0
+        self._closed = False
 
     @property
     def usable(self) -> bool:
         """Whether there is a template, or one can be made."""
         # Packets with descriptors, and a child that dies with its parent: only Linux has both.
-        return sys.platform == "linux" and self._failures < MOST_FAILURES
+        return sys.platform == "linux" and self._failures < MOST_FAILURES and not self._closed
 
     @property
     def descriptors(self) -> list[int]:
@@ -87,7 +90,7 @@ class Template:
         ours.setblocking(False)
         with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_lmms_eval.runner.template", str(theirs.fileno())],
+                [sys.executable, "-m", _MODULE, str(theirs.fileno()), str(os.getpid())],
                 cwd=self._log.parent,
                 env=evaluation_environment(os.environ, [], threads=1),
                 stdin=subprocess.DEVNULL,
@@ -118,12 +121,17 @@ class Template:
         ForkedProcess or None
             None if it has to be started afresh.
         """
-        request = ForkRequest(job_dir=str(job_dir), attempt=attempt, environment=dict(environment))
         async with self._one_at_a_time:
             for _ in range(2):  # what is out of date is made anew once
+                if not self.usable:
+                    return None
                 self.start()
                 try:
                     await asyncio.wait_for(self._ready.wait(), READY_SECONDS)
+                    self._number += 1
+                    request = ForkRequest(
+                        number=self._number, job_dir=str(job_dir), attempt=attempt, environment=dict(environment)
+                    )
                     answer = await self._ask(request, descriptors)
                 except (OSError, asyncio.TimeoutError) as error:
                     logger.warning("The template process does not answer (%s); it is made anew", error)
@@ -132,8 +140,6 @@ class Template:
                 if pid := answer.get("started"):
                     self._children[pid] = ForkedProcess(pid)
                     return self._children[pid]
-                if not self.usable:
-                    return None
                 logger.info("The template process is out of date: %s", answer.get("stale"))
                 self._end()
         return None
@@ -167,7 +173,7 @@ class Template:
             child = self._children.pop(message["ended"], None)
             if child is not None and not child.ended.done():
                 child.ended.set_result(message["code"])
-        elif self._answer is not None and not self._answer.done():
+        elif self._answer is not None and not self._answer.done() and message.get("number") == self._number:
             self._answer.set_result(message)
 
     def _lost(self) -> None:
@@ -197,8 +203,10 @@ class Template:
         self._children.clear()
 
     def close(self) -> None:
-        """End it; evaluations that it forked are not touched."""
+        """End it for good; evaluations that it forked are not touched."""
+        self._closed = True
         self._end()
+        self._ready.set()
         for task in self._orphans:
             task.cancel()
 

@@ -88,6 +88,7 @@ class RunSpec(BaseModel):
 class ForkRequest(BaseModel):
     """What a template process is asked to fork."""
 
+    number: int = Field(description="Which request it is; the answer repeats it")
     job_dir: str
     attempt: int
     environment: dict[str, str] = Field(description="The evaluation's whole environment")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..protocol.jobs import SampleCount
+from ..protocol.redaction import secrets_of
 from ..protocol.run import EXIT_DISK_FULL, RunFiles, RunOutcome, RunSpec
 from . import startup
 from .events import EventLog, Phases
 from .failure import failure_of
 from .records import write_atomically
-from .redaction import secrets_of
 from .spec import read_spec
 
 

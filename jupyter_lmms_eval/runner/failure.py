@@ -9,8 +9,8 @@ import traceback as tracebacks
 from collections.abc import Sequence
 
 from ..protocol.jobs import Failure, FailureCause
+from ..protocol.redaction import redact
 from ..protocol.run import EXIT_DISK_FULL
-from .redaction import redact
 
 _LONGEST_MESSAGE = 4_000
 _LONGEST_TRACEBACK = 20_000

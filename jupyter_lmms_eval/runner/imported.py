@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .redaction import is_secret_name
+from ..protocol.redaction import is_secret_name
 
 # These may differ from job to job: they are read when they are used, or set again in the child.
 _OWN_OF_A_JOB = frozenset({

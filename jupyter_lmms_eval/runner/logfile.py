@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 
-from .redaction import redact
+from ..protocol.redaction import redact
 
 LONGEST_LINE = 8_000
 PROGRESS_SECONDS = 10.0

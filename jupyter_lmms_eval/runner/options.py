@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from ..protocol.jobs import EvaluateRequest
+from ..protocol.redaction import redact_arguments
 from ..protocol.run import RunSpec
-from .redaction import redact_arguments
 
 
 def namespace_for(spec: RunSpec, output_path: str) -> argparse.Namespace:

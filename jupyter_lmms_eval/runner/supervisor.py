@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import psutil
 
 from ..protocol.jobs import Failure
+from ..protocol.redaction import secrets_of
 from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, RunFiles, RunOutcome, RunSpec
 from .environment import rank_environment
 from .failure import failure_of_exit
@@ -24,7 +25,6 @@ from .joblog import JobLog
 from .kinship import adopt_orphans
 from .logfile import LogFilter
 from .records import write_atomically
-from .redaction import secrets_of
 from .stacks import REQUEST, requests_held_back
 
 GRACE_SECONDS = 3.0

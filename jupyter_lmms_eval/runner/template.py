@@ -1,4 +1,4 @@
-"""A process that has imported lmms-eval and forks evaluations: ``python -m jupyter_lmms_eval.runner.template FD``.
+"""Has imported lmms-eval and forks evaluations: ``python -m jupyter_lmms_eval.runner.template FD SERVER_PID``.
 
 It never computes and never talks to a GPU: after an OpenMP or CUDA operation its children would hang in theirs.
 Whatever was imported must be as it is on disk, and its environment that of the job; otherwise it ends, and the
@@ -22,6 +22,7 @@ from ..protocol.run import ForkRequest, RunFiles
 from . import startup
 from .forking import fork_rank, retitle
 from .imported import ImportedFiles, differing_variables
+from .kinship import die_with
 from .spec import read_spec
 from .supervisor import Supervision
 from .task_cache import TaskCache
@@ -99,14 +100,14 @@ class Template:
         request = ForkRequest.model_validate_json(data)
         stale = self._imported.changed() or differing_variables(self._environment, request.environment)
         if stale:
-            self._tell(stale=stale)
+            self._tell(number=request.number, stale=stale)
             return False
         pid = os.fork()
         if pid == 0:
             become_supervisor(request, descriptors, [self._connection, *self._private])
         for descriptor in descriptors:
             os.close(descriptor)
-        self._tell(started=pid)
+        self._tell(number=request.number, started=pid)
         return True
 
     def _tell_ended(self) -> None:
@@ -169,8 +170,9 @@ def main() -> None:
     """Serve on the connection that was inherited."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    die_with(int(sys.argv[2]))
     # Where the arguments lie is found by the environment, which children replace.
-    retitle(f"{__package__}.template", sys.argv[1])
+    retitle(f"{__package__}.template", *sys.argv[1:])
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         Template(connection).run()
     # What interpreters do at their end takes a second, and children of ours may still run.

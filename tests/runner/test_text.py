@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_lmms_eval.protocol.redaction import REDACTED, redact, redact_arguments, secrets_of
 from jupyter_lmms_eval.runner.logfile import LONGEST_LINE, PROGRESS_SECONDS, LogFilter, strip_ansi
-from jupyter_lmms_eval.runner.redaction import REDACTED, redact, redact_arguments, secrets_of
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,20 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def redact_arguments(arguments: Any) -> Any:
-    """A copy of arguments whose values under secret names are replaced."""
+    """A copy of arguments, as an object or as text, whose values under secret names are replaced."""
+    if isinstance(arguments, str):
+        return redact(arguments, secrets_of({}, arguments))
     if isinstance(arguments, Mapping):
         return {
-            name: REDACTED if is_secret_name(str(name)) and value is not None else redact_arguments(value)
+            name: REDACTED if is_secret_name(str(name)) and value is not None else _redact_within(value)
             for name, value in arguments.items()
         }
+    return _redact_within(arguments)
+
+
+def _redact_within(arguments: Any) -> Any:
+    if isinstance(arguments, Mapping):
+        return redact_arguments(arguments)
     if isinstance(arguments, (list, tuple)):
-        return [redact_arguments(value) for value in arguments]
+        return [_redact_within(value) for value in arguments]
     return arguments
