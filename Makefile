@@ -15,6 +15,10 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
+PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
+# What people feel, such as a click beside a busy cell, is tested with the machine to itself.
+ALONE := tests/browser tests/kernel tests/chaos
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint types rooms format lock bench clean tools
 
@@ -25,7 +29,12 @@ demo: $(VENV)/.demo ## Evaluate two real vision-language models through the serv
 	$(BIN)/jupyter-lmms-eval demo
 
 test: $(VENV)/.dev $(VENV)/.old-kernel tools ## Run the tests
-	LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest $(TESTS)
+ifdef TESTS
+	$(PYTEST) $(TESTS)
+else
+	$(PYTEST) --numprocesses 2 --dist loadfile $(addprefix --ignore ,$(ALONE))
+	$(PYTEST) $(ALONE)
+endif
 
 chaos: $(VENV)/.dev ## Run 200 jobs under random faults, then check that nothing is lost
 	$(BIN)/python -m tests.chaos --jobs $(JOBS) --seed $(SEED)
@@ -47,6 +56,7 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Measure against lmms-eval's own server
 	$(BIN)/python benchmarks/health_under_catalog.py
 	$(BIN)/python benchmarks/jobs_in_a_row.py
+	$(BIN)/python benchmarks/polling.py
 
 lock: $(UV) ## Choose the versions of the developer environment anew
 	$(UV) pip compile --quiet --universal --python-version 3.10 --upgrade --all-extras --no-annotate --no-header \

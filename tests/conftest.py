@@ -57,6 +57,15 @@ class Server:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_core(worker_id: str) -> None:
+    """Keep each of several test processes on a core of its own: evaluations count the cores they may use."""
+    number = worker_id.removeprefix("gw")
+    if number.isdigit() and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(number) % len(cores)]})
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _private_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep records, data and caches of the tests away from those of the person who runs them."""
     root = tmp_path_factory.mktemp("jupyter")

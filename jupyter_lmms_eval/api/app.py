@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.gzip import GZipMiddleware
 
 from .._version import __version__
 from ..engine.scheduler import JobScheduler
 from ..engine.settings import SchedulerSettings
 from ..engine.state_dir import default_state_dir
-from . import catalog, errors, jobs, server
+from . import caching, catalog, errors, events, jobs, server
 from .access import AccessMiddleware, AccessRules, host_names
+from .ending import EndingMiddleware
 from .server_args import ServerArgs
 
 DESCRIPTION = """
@@ -31,6 +33,10 @@ TAGS = [
     {"name": "catalog", "description": "The tasks and models that may be asked for."},
     {"name": "server", "description": "The server, its queue and its machine."},
 ]
+
+
+# Bytes; a smaller answer fits into a packet as it is.
+COMPRESSED_FROM = 1400
 
 
 def create_app(args: ServerArgs | None = None) -> FastAPI:
@@ -55,11 +61,19 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
         license_info={"name": "BSD-3-Clause"},
     )
     app.state.server_args = args
-    app.state.token = secrets.token_urlsafe(32) if args.token is None else args.token
+    app.state.token = secrets.token_hex(24) if args.token is None else args.token
     app.state.server_id = secrets.token_hex(8)
-    for routes in (jobs.router, catalog.router, server.router):
-        app.include_router(routes)
+    app.include_router(jobs.router)
+    app.include_router(events.router)
+    app.include_router(
+        catalog.router, dependencies=[Depends(caching.catalog_unless_known)], responses=caching.UNCHANGED
+    )
+    app.include_router(server.router, dependencies=[Depends(caching.queue_unless_known)])
     errors.register(app)
+    caching.register(app)
+    app.add_middleware(EndingMiddleware)
+    # Higher levels take longer for hardly less.
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=1)
     rules = AccessRules(
         token=app.state.token, hosts=host_names(args.host, args.allowed_hosts), cookie=f"lmms_eval_token_{args.port}"
     )

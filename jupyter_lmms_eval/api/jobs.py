@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from ..engine.scheduler import JobScheduler
@@ -22,13 +22,17 @@ from ..protocol.jobs import (
     LogChunk,
 )
 from ..protocol.server import ErrorResponse
-from .dependencies import Scheduler
+from .caching import UNCHANGED, Fresh
+from .dependencies import Ledger, Scheduler
+from .ending import STREAMED
 
 router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(description="The job's id, as the submission answered it")]
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ErrorResponse, "description": "No such job"}}
 FOLLOW_SECONDS = 0.5
+# Longer than proxies and clients bear silence is no use.
+Wait = Annotated[float | None, Query(gt=0, le=60, description="Seconds to wait for news before this answers")]
 
 
 @router.post(
@@ -69,9 +73,14 @@ async def submit_evaluation(
     )
 
 
-@router.get("/jobs", summary="List jobs", responses={422: {"model": ErrorResponse, "description": "Bad filter"}})
+@router.get(
+    "/jobs",
+    summary="List jobs",
+    responses={**UNCHANGED, 422: {"model": ErrorResponse, "description": "Bad filter"}},
+)
 async def list_jobs(
-    scheduler: Scheduler,
+    ledger: Ledger,
+    fresh: Fresh,
     status: Annotated[list[JobStatus] | None, Query(description="Only jobs in one of these; may be repeated")] = None,
     model: Annotated[str | None, Query(description="Only jobs of this model type")] = None,
     task: Annotated[str | None, Query(description="Only jobs with this task among theirs")] = None,
@@ -80,25 +89,49 @@ async def list_jobs(
     since: Annotated[
         int | None, Query(ge=0, description="Only, and all, jobs that changed after this `revision`; no other filter")
     ] = None,
+    wait: Wait = None,
 ) -> JobList:
     """Return a page of jobs, newest first, those of earlier servers on the same state directory too.
 
     With `since`, return what changed after an earlier answer's `revision`. An answer with a lower revision comes from
-    a restarted server, which counts anew: list the jobs again.
+    a restarted server, which counts anew: list the jobs again. With `wait` too, answer as soon as there is a change;
+    without one, after so many seconds, with no jobs and the revision to ask for next.
     """
+    if wait is not None:
+        if since is None:
+            raise HTTPException(422, "wait: give since too, the revision after which a change is news")
+        return await ledger.news(since, wait)
+    fresh.check(ledger.tag())
     if since is not None:
-        return await scheduler.changes(since)
-    return await scheduler.page(statuses=status or (), model=model, task=task, before=cursor, limit=limit)
+        return await ledger.changes(since)
+    return await ledger.page(statuses=status or (), model=model, task=task, before=cursor, limit=limit)
 
 
-@router.get("/jobs/{job_id}", summary="Get a job", responses=_NOT_FOUND)
-async def get_job(request: Request, scheduler: Scheduler, job_id: JobId) -> JobInfo:
+@router.get("/jobs/{job_id}", summary="Get a job", responses={**UNCHANGED, **_NOT_FOUND})
+async def get_job(
+    request: Request,
+    ledger: Ledger,
+    fresh: Fresh,
+    job_id: JobId,
+    while_status: Annotated[
+        JobStatus | None, Query(alias="while", description="With `wait`: answer as soon as the status is another one")
+    ] = None,
+    wait: Wait = None,
+) -> JobInfo:
     """Return a job: status, progress, and when it is over its scores or what went wrong.
+
+    With `while` and `wait`, answer when its status is no longer that one, or after so many seconds.
 
     A server started with `--cancelled-as-failed` says `failed` of a cancelled job here, for clients that know no
     other end and would wait forever.
     """
-    info = await scheduler.get(job_id)
+    if wait is not None and while_status is not None:
+        info = await ledger.other_status(job_id, while_status, wait)
+    else:
+        if fresh.known is not None and (tag := await ledger.current_tag(job_id)) is not None:
+            fresh.check(tag)
+        info = await ledger.get(job_id)
+    fresh.check(ledger.job_tag(info))
     if info.status is JobStatus.CANCELLED and request.app.state.server_args.cancelled_as_failed:
         return info.model_copy(update={"status": JobStatus.FAILED, "error": "The job was cancelled"})
     return info
@@ -164,7 +197,8 @@ async def read_logs(
     first = await scheduler.log(job_id, offset)
     if not follow:
         return first
-    return StreamingResponse(_follow(scheduler, job_id, first), media_type="text/plain; charset=utf-8")
+    text = _follow(scheduler, job_id, first)
+    return StreamingResponse(text, media_type="text/plain; charset=utf-8", headers=STREAMED)
 
 
 @router.get(

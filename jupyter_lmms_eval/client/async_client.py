@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,10 +11,12 @@ import httpx
 
 from . import calls
 from .connection import AsyncConnection
+from .errors import EvalServerError
+from .event_stream import EventStream
 from .job_ids import complete, is_whole
 from .options import EvaluateOptions, evaluate_payload
 from .progress import display
-from .waiting import Deadline, finished
+from .waiting import Deadline, finished, left_to_sleep, may_be_back, next_look
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -89,9 +92,26 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.retry_job`."""
         return await self._request(calls.retry(job_id, keep_answers))
 
-    async def changed_jobs(self, since: int) -> dict[str, Any]:
+    async def changed_jobs(self, since: int, wait: float | None = None) -> dict[str, Any]:
         """See `EvalClient.changed_jobs`."""
-        return await self._request(calls.changes(since))
+        return await self._request(calls.changes(since, wait))
+
+    async def events(self, since: int | None = None, patience: float = 60.0) -> AsyncIterator[dict[str, Any]]:
+        """See `EvalClient.events`."""
+        stream = EventStream(since, patience)
+        while True:
+            error = None
+            try:
+                async for text in self._stream(calls.events(stream.since), calls.EVENTS_TIMEOUT):
+                    for event in stream.feed(text):
+                        if event.kind == "job":
+                            yield event.data
+                        elif event.kind == "restarted":
+                            async for job in self.iter_jobs():
+                                yield job
+            except httpx.TransportError as caught:
+                error = caught
+            await asyncio.sleep(stream.broke_off(error))
 
     async def list_jobs(
         self,
@@ -145,14 +165,29 @@ class AsyncEvalClient(AsyncConnection):
         shown = display(verbose)
         deadline = Deadline(job_id, poll_interval, timeout, shown.refresh)
         try:
+            job = await self.get_job(job_id)
             while True:
-                job = await self.get_job(job_id)
                 shown.show(job)
                 if finished(job):
                     return job
-                await asyncio.sleep(deadline.pause())
+                job = await self._look_again(job_id, job, deadline.pause())
         finally:
             shown.close()
+
+    async def _look_again(self, job_id: str, job: dict[str, Any], pause: float) -> dict[str, Any]:
+        call, began = next_look(job_id, job, pause), time.monotonic()
+        if call is None:
+            await asyncio.sleep(pause)
+            return await self.get_job(job_id)
+        try:
+            found = await self._request(call)
+        except (httpx.TransportError, EvalServerError) as error:
+            if not may_be_back(error):
+                raise
+            await asyncio.sleep(pause)
+            return await self.get_job(job_id)
+        await asyncio.sleep(left_to_sleep(job, found, pause, time.monotonic() - began))
+        return found
 
     async def get_queue_status(self) -> dict[str, Any]:
         """See `EvalClient.get_queue_status`."""

@@ -28,6 +28,8 @@ class Call:
         Body, if any.
     headers
         Headers beyond the usual ones.
+    wait
+        Seconds for which the server may keep its answer back.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Call:
     params: dict[str, Any] = field(default_factory=dict)
     json: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    wait: float | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Give the keyword arguments of httpx's ``request``."""
@@ -45,11 +48,20 @@ class Call:
             given["json"] = self.json
         if self.headers:
             given["headers"] = self.headers
+        if self.wait is not None:
+            given["timeout"] = httpx.Timeout(self.wait + ANSWER_SECONDS, connect=CONNECT_SECONDS)
         return given
 
 
+CONNECT_SECONDS = 10.0
+# Beyond the time for which an answer is kept back.
+ANSWER_SECONDS = 30.0
+# The longest that a server keeps an answer back.
+LONGEST_WAIT = 60.0
 # A log may be silent for as long as a model takes to load; only connecting is bounded (seconds).
-FOLLOW_TIMEOUT = httpx.Timeout(None, connect=10.0)
+FOLLOW_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
+# Three heartbeats that did not come: the server, or the way to it, is gone without a word.
+EVENTS_TIMEOUT = httpx.Timeout(45.0, connect=CONNECT_SECONDS)
 
 HEALTH = Call("GET", "/health")
 TASKS = Call("GET", "/tasks")
@@ -79,9 +91,21 @@ def retry(job_id: str, keep_answers: bool) -> Call:
     return Call("POST", f"{_job_path(job_id)}/retry", params={"keep_answers": str(keep_answers).lower()})
 
 
-def changes(since: int) -> Call:
-    """Ask for the jobs that changed after a revision."""
-    return Call("GET", "/jobs", params={"since": since})
+def job_with_other_status(job_id: str, status: str, wait: float) -> Call:
+    """Ask for a job when its status is another one, or after some seconds."""
+    return Call("GET", _job_path(job_id), params={"while": status, "wait": wait}, wait=wait)
+
+
+def changes(since: int, wait: float | None = None) -> Call:
+    """Ask for the jobs that changed after a revision, with ``wait`` as soon as there are any."""
+    params = {"since": since} if wait is None else {"since": since, "wait": wait}
+    return Call("GET", "/jobs", params=params, wait=wait)
+
+
+def events(since: int | None) -> Call:
+    """Ask for the stream of changes after a revision; None: from now on."""
+    headers = {} if since is None else {"Last-Event-ID": str(since)}
+    return Call("GET", "/events", headers={"Accept": "text/event-stream", **headers})
 
 
 def jobs(

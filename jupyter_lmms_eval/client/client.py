@@ -10,10 +10,12 @@ import httpx
 
 from . import calls
 from .connection import Connection
+from .errors import EvalServerError
+from .event_stream import EventStream
 from .job_ids import complete, is_whole
 from .options import ExtraOptions, evaluate_payload
 from .progress import display
-from .waiting import Deadline, finished
+from .waiting import Deadline, finished, left_to_sleep, may_be_back, next_look
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -170,7 +172,7 @@ class EvalClient(Connection):
         """
         return self._request(calls.retry(job_id, keep_answers))
 
-    def changed_jobs(self, since: int) -> dict[str, Any]:
+    def changed_jobs(self, since: int, wait: float | None = None) -> dict[str, Any]:
         """Ask for every job that changed after a revision (`JobList`).
 
         Parameters
@@ -178,8 +180,41 @@ class EvalClient(Connection):
         since
             The ``revision`` of the answer before. An answer with a lower one comes from a restarted server, which
             counts anew: list the jobs again.
+        wait
+            Seconds, at most 60, to wait for a change; the answer comes as soon as there is one, and without jobs when
+            there is none. None asks what has changed already.
         """
-        return self._request(calls.changes(since))
+        return self._request(calls.changes(since, wait))
+
+    def events(self, since: int | None = None, patience: float = 60.0) -> Iterator[dict[str, Any]]:
+        """Hear of every change: each job that changed (`JobInfo`), in its present state, for as long as one listens.
+
+        Parameters
+        ----------
+        since
+            The ``revision`` after which changes are news; None: from now on.
+        patience
+            Seconds in which a server that ended must be back. The stream then goes on where it broke off; if the
+            server counts anew, with all its jobs.
+
+        Raises
+        ------
+        ServerUnreachable
+            If it cannot be reached, or not again.
+        """
+        stream = EventStream(since, patience)
+        while True:
+            error = None
+            try:
+                for text in self._stream(calls.events(stream.since), calls.EVENTS_TIMEOUT):
+                    for event in stream.feed(text):
+                        if event.kind == "job":
+                            yield event.data
+                        elif event.kind == "restarted":
+                            yield from self.iter_jobs()
+            except httpx.TransportError as caught:
+                error = caught
+            time.sleep(stream.broke_off(error))
 
     def list_jobs(
         self,
@@ -276,7 +311,8 @@ class EvalClient(Connection):
         job_id
             The job.
         poll_interval
-            Seconds between two looks; a progress bar looks every second.
+            Seconds between two looks, at most; a progress bar looks every second. That the job is over is heard at
+            once, if the server can tell.
         timeout
             Seconds to wait in all; None or 0 for no limit.
         verbose
@@ -299,14 +335,29 @@ class EvalClient(Connection):
         shown = display(verbose)
         deadline = Deadline(job_id, poll_interval, timeout, shown.refresh)
         try:
+            job = self.get_job(job_id)
             while True:
-                job = self.get_job(job_id)
                 shown.show(job)
                 if finished(job):
                     return job
-                time.sleep(deadline.pause())
+                job = self._look_again(job_id, job, deadline.pause())
         finally:
             shown.close()
+
+    def _look_again(self, job_id: str, job: dict[str, Any], pause: float) -> dict[str, Any]:
+        call, began = next_look(job_id, job, pause), time.monotonic()
+        if call is None:
+            time.sleep(pause)
+            return self.get_job(job_id)
+        try:
+            found = self._request(call)
+        except (httpx.TransportError, EvalServerError) as error:
+            if not may_be_back(error):
+                raise
+            time.sleep(pause)
+            return self.get_job(job_id)
+        time.sleep(left_to_sleep(job, found, pause, time.monotonic() - began))
+        return found
 
     def get_queue_status(self) -> dict[str, Any]:
         """Ask what waits and what runs (`QueueStatusResponse`)."""

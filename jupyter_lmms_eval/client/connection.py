@@ -66,12 +66,10 @@ class Connection:
             response = self.client.request(call.method, self.base_url + call.path, **call.arguments())
         return content(response)
 
-    def _stream(self, call: Call) -> Iterator[str]:
+    def _stream(self, call: Call, timeout: httpx.Timeout = FOLLOW_TIMEOUT) -> Iterator[str]:
         with (
             reaching(self.base_url),
-            self.client.stream(
-                call.method, self.base_url + call.path, timeout=FOLLOW_TIMEOUT, **call.arguments()
-            ) as response,
+            self.client.stream(call.method, self.base_url + call.path, timeout=timeout, **call.arguments()) as response,
         ):
             if not response.is_success:
                 response.read()
@@ -117,10 +115,10 @@ class AsyncConnection:
             response = await self.client.request(call.method, self.base_url + call.path, **call.arguments())
         return content(response)
 
-    async def _stream(self, call: Call) -> AsyncIterator[str]:
+    async def _stream(self, call: Call, timeout: httpx.Timeout = FOLLOW_TIMEOUT) -> AsyncIterator[str]:
         with reaching(self.base_url):
             async with self.client.stream(
-                call.method, self.base_url + call.path, timeout=FOLLOW_TIMEOUT, **call.arguments()
+                call.method, self.base_url + call.path, timeout=timeout, **call.arguments()
             ) as response:
                 if not response.is_success:
                     await response.aread()

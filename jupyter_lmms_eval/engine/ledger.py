@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections import deque
+import secrets
+import time
+import zlib
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..protocol.jobs import JobInfo, JobList, JobStatus
@@ -16,6 +21,13 @@ from .store import JobStore, StoredJob, Submission
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+# Who waits for changes is woken at most so often (seconds): a storm of progress costs as little as a breeze.
+CALM_SECONDS = 0.1
+# How often to look whether waiting jobs wait for another reason; nobody tells of that.
+LOOK_SECONDS = 1.0
+# Of many who wait each is woken more rarely, so that answering them never is all that the server does.
+MOST_WOKEN_A_SECOND = 500
 
 
 class JobLedger:
@@ -44,14 +56,38 @@ class JobLedger:
         self._forgotten = 0
         self._revision = 0
         self._unsaved: dict[str, Job] = {}
+        # A second copy of what the database could count: with 100,000 jobs it would take 10 ms at every look.
+        self._counts: Counter[JobStatus] = Counter()
+        # The jobs that changed since the start, the last change last.
+        self._recent: dict[str, Job] = {}
+        # No job that is on disk only has a later revision.
+        self._recent_since = 0
+        # Revisions and tags of different servers on a state directory have nothing to do with each other.
+        self._life = secrets.token_hex(4)
+        self._status_revision = 0
+        self._explained = 0.0
+        self._waiting = 0
+        self._closed = False
+        self._touched = asyncio.Event()
+        self._woken: asyncio.Future[None] | None = None
+        self._waking: asyncio.Task[None] | None = None
 
     async def open(self) -> list[StoredJob]:
         """Read where the revisions are, and return the jobs that are not over, in order of arrival."""
-        self._revision = await self._stored(self._store.last_revision)
+        self._revision = self._recent_since = await self._stored(self._store.last_revision)
+        self._counts.update(await self._stored(self._store.counts))
         return await self._stored(self._store.unfinished)
 
     async def close(self) -> None:
-        """Write what a full disk kept from being written, if that is possible now, and close the database."""
+        """Write what a full disk kept from being written, if that is possible now, and close the database.
+
+        Whoever waits for a change is told that there is none.
+        """
+        self._closed = True
+        if self._waking is not None:
+            self._waking.cancel()
+            await asyncio.gather(self._waking, return_exceptions=True)
+        self._wake()
         await self.save_again()
         await self._stored(self._store.close)
         self._thread.shutdown()
@@ -112,20 +148,177 @@ class JobLedger:
         cursor = str(found[-1].seq) if len(found) == limit else None
         return JobList(jobs=jobs, next_cursor=cursor, revision=revision)
 
-    async def changes(self, since: int) -> JobList:
-        """Return every job that changed after a revision, and the revision it has now."""
-        for job in self._queue.newly_explained():
-            self.note(job)
+    @property
+    def closed(self) -> bool:
+        """Whether nothing will change any more."""
+        return self._closed
+
+    @property
+    def revision(self) -> int:
+        """The revision of the last change."""
+        return self._revision
+
+    async def changes(self, since: int, most: int | None = None) -> JobList:
+        """Return the jobs that changed after a revision, in the order of their changes.
+
+        Parameters
+        ----------
+        since
+            The revision.
+        most
+            About so many at once: the answer's revision is then that up to which it is complete. None for all.
+
+        Returns
+        -------
+        JobList
+            The jobs, and the revision to go on from.
+        """
+        self._explain()
+        if since >= self._recent_since:  # the disk knows nothing newer
+            found = self._recent_after(since)
+            cut = most is not None and len(found) > most
+            part = found[:most] if cut else found
+            revision = part[-1].info.revision if cut else self._revision
+            return JobList(jobs=[self.told(job) for job in part], revision=revision)
         before, forgotten = self._revision, self._forgotten
-        changed = {info.job_id: info for info in await self._stored(self._store.changed, since)}
+        rows = await self._stored(self._store.changed, since, most)
         # What is in memory is newer than what was stored. A job that left memory meanwhile is told the next time.
         revision = self._revision if forgotten == self._forgotten else before
-        changed |= {name: self.told(job) for name, job in self._jobs.items() if job.info.revision > since}
-        return JobList(jobs=list(changed.values()), revision=revision)
+        if most is not None and len(rows) == most:
+            revision = min(revision, rows[-1].revision)
+        changed = {info.job_id: info for info in rows if info.job_id not in self._jobs}
+        changed |= {name: self.told(job) for name, job in self._jobs.items() if since < job.info.revision <= revision}
+        return JobList(jobs=sorted(changed.values(), key=lambda info: info.revision), revision=revision)
+
+    def _recent_after(self, since: int) -> list[Job]:
+        found = list(itertools.takewhile(lambda job: job.info.revision > since, reversed(self._recent.values())))
+        found.reverse()
+        return found
+
+    async def news(self, since: int, patience: float, most: int | None = None) -> JobList:
+        """Return the jobs that changed after a revision as soon as there are any.
+
+        Parameters
+        ----------
+        since
+            The revision. One that is higher than any comes from an earlier server, and is answered at once.
+        patience
+            Seconds to wait for a change.
+        most
+            As for `changes`.
+
+        Returns
+        -------
+        JobList
+            As of `changes`; without jobs if time is up or the ledger is closed.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            found = await self.changes(since, most)
+            left = deadline - time.monotonic()
+            if found.jobs or found.revision < since or left <= 0 or self._closed:
+                return found
+            # A job that is being stored has a revision, but is not told of before it is safe.
+            since = found.revision
+            await self._change(since, left)
+
+    async def other_status(self, job_id: str, status: JobStatus, patience: float) -> JobInfo:
+        """Return a job as soon as its status is another one, or when time is up.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        status
+            Its status as last heard.
+        patience
+            Seconds to wait.
+
+        Raises
+        ------
+        JobNotFound
+            If there never was one with this id.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            info = await self.get(job_id)
+            left = deadline - time.monotonic()
+            if info.status is not status or info.status.finished or left <= 0 or self._closed:
+                return info
+            await self._change(self._revision, left)
+
+    async def _change(self, since: int, patience: float) -> None:
+        """Wait until the revision is beyond one, some seconds at most."""
+        if self._revision > since or self._closed:
+            return
+        if self._woken is None:
+            self._woken = asyncio.get_running_loop().create_future()
+        self._waiting += 1
+        if self._waking is None or self._waking.done():
+            self._waking = asyncio.create_task(self._wake_while_somebody_waits(self._revision))
+        try:
+            await asyncio.wait([self._woken], timeout=patience)
+        finally:
+            self._waiting -= 1
+
+    async def _wake_while_somebody_waits(self, heard: int) -> None:
+        """Wake all who wait, after a change at once and then not for a moment. One task, however many they are."""
+        while self._waiting:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._touched.wait(), LOOK_SECONDS)
+            self._explain()
+            self._touched.clear()
+            if self._revision > heard:
+                heard = self._revision
+                calm = max(CALM_SECONDS, self._waiting / MOST_WOKEN_A_SECOND)
+                self._wake()
+                await asyncio.sleep(calm)
+                self._explain()  # what changed may be why others wait
+
+    def _wake(self) -> None:
+        woken, self._woken = self._woken, None
+        if woken is not None and not woken.done():
+            woken.set_result(None)
+
+    def _explain(self) -> None:
+        """Count it as a change if a job waits for another reason than before.
+
+        All jobs that wait are looked at, so that many who ask at once share one look.
+        """
+        if time.monotonic() - self._explained < CALM_SECONDS / 2:
+            return
+        for job in self._queue.newly_explained():
+            self.note(job)
+        self._explained = time.monotonic()
+
+    # Tags cost nothing to make. Positions change without a revision, but only together with the number of jobs that
+    # wait: a job leaves the queue before its change is counted, and joins it after.
+
+    def tag(self) -> str:
+        """Name the present state of all jobs: as long as it is the same, every listing is."""
+        self._explain()
+        return f"{self._life}.{self._revision}.{len(self._queue)}"
+
+    def status_tag(self) -> str:
+        """Name who waits and who runs: as long as it is the same, so is the queue."""
+        return f"{self._life}.s{self._status_revision}.{len(self._queue)}"
+
+    def job_tag(self, info: JobInfo) -> str:
+        """Name the state of a job as it is told by `get`."""
+        reason = zlib.crc32((info.wait_reason or "").encode())
+        where = "" if info.position_in_queue is None else f".{info.position_in_queue}.{reason:x}"
+        return f"{self._life}.{info.revision}{where}"
+
+    async def current_tag(self, job_id: str) -> str | None:
+        """Name the present state of a job without reading all of it; None if there is none with this id."""
+        if job := self._jobs.get(job_id):
+            return self.job_tag(self.told(job))
+        revision = await self._stored(self._store.revision_of, job_id)
+        return None if revision is None else f"{self._life}.{revision}"
 
     async def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each status."""
-        return await self._stored(self._store.counts)
+        return {status: self._counts[status] for status in JobStatus}
 
     # ------------------------------------------------------------------------------------------- writing
 
@@ -148,7 +341,9 @@ class JobLedger:
             return None
         # Counted anew: whoever listed the jobs while this one was stored must hear of it.
         job = Job(info.model_copy(update={"revision": self._next_revision()}), seq)
-        self._jobs[job.id] = job
+        self._jobs[job.id] = self._recent[job.id] = job
+        self._counts[info.status] += 1
+        self._status_revision += 1
         return job
 
     def restore(self, stored: StoredJob) -> Job:
@@ -167,7 +362,14 @@ class JobLedger:
 
     def note(self, job: Job, **changes: Any) -> None:
         """Change a job in memory only: what a crash may forget."""
+        before = job.info.status
         job.info = job.info.model_copy(update={**changes, "revision": self._next_revision()})
+        self._recent.pop(job.id, None)
+        self._recent[job.id] = job
+        if job.info.status is not before:
+            self._counts[before] -= 1
+            self._counts[job.info.status] += 1
+            self._status_revision += 1
 
     async def update(self, job: Job, **changes: Any) -> None:
         """Change a job, in memory and on disk.
@@ -189,8 +391,11 @@ class JobLedger:
         job.finished.set()
         self._finished.append(job.id)
         while len(self._finished) > self._most_finished and self._finished[0] not in self._unsaved:
-            self._jobs.pop(self._finished.popleft(), None)
+            forgotten = self._jobs.pop(self._finished.popleft(), None)
             self._forgotten += 1
+            if forgotten is not None:
+                self._recent.pop(forgotten.id, None)
+                self._recent_since = max(self._recent_since, forgotten.info.revision)
 
     @property
     def unsaved(self) -> bool:
@@ -208,6 +413,7 @@ class JobLedger:
 
     def _next_revision(self) -> int:
         self._revision += 1
+        self._touched.set()
         return self._revision
 
     async def _stored(self, call: Callable[..., T], *arguments: object) -> T:

@@ -7,14 +7,12 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.jobs import (
     EvaluateRequest,
     JobInfo,
-    JobList,
     JobResults,
     JobStatus,
     LogChunk,
@@ -72,6 +70,13 @@ class JobScheduler:
     ----------
     settings
         How it works.
+
+    Attributes
+    ----------
+    ledger
+        The jobs, to be looked at.
+    catalog
+        The tasks and models.
     """
 
     def __init__(self, settings: SchedulerSettings) -> None:
@@ -101,11 +106,11 @@ class JobScheduler:
             self._surroundings = Surroundings(self._devices, self._state_dir.root, self._settings.disk_reserve)
             self._template = Template(self._state_dir.root) if self._settings.keep_imported else None
             self._queue = JobQueue(self._devices.ids)
-            self._ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
-            self._dispatcher = Dispatcher(self._settings, self._queue, self._ledger, self._surroundings, self._template)
+            self.ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
+            self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
-            for stored in await self._ledger.open():
-                await self._dispatcher.continue_after_restart(self._ledger.restore(stored))
+            for stored in await self.ledger.open():
+                await self._dispatcher.continue_after_restart(self.ledger.restore(stored))
         except BaseException:
             self._state_dir.close()
             raise
@@ -120,7 +125,7 @@ class JobScheduler:
         await self._dispatcher.stop()
         if self._template is not None:
             self._template.close()
-        await self._ledger.close()
+        await self.ledger.close()
         self._devices.close()
         self._state_dir.close()
 
@@ -180,7 +185,9 @@ class JobScheduler:
             return Accepted(known, new=False)
         assert job is not None  # noqa: S101  (only a key can be in the way)
         self._dispatcher.enqueue(job)
-        return Accepted(self._ledger.told(job), new=True)
+        # Its reason to wait would be a decision about the whole queue.
+        info = job.info.model_copy(update={"position_in_queue": self._queue.position(job)})
+        return Accepted(info, new=True)
 
     async def _stored(self, info: JobInfo, submission: Submission | None) -> Job | None:
         """Put a new job on disk, all of it or nothing."""
@@ -190,7 +197,7 @@ class JobScheduler:
         job = None
         try:
             await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
-            job = await self._ledger.add(info, submission)
+            job = await self.ledger.add(info, submission)
         except OSError as error:
             if is_full(error):
                 raise DiskFull(self._state_dir.root) from error
@@ -205,7 +212,7 @@ class JobScheduler:
         return examine(request, catalog, self._devices.ids, self._include_paths)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
-        found = await self._ledger.submitted(submission)
+        found = await self.ledger.submitted(submission)
         if found is None:
             return None
         job_id, digest = found
@@ -253,21 +260,21 @@ class JobScheduler:
             return await self.cancel(job_id)
         if job.info.status.finished:  # meanwhile
             return await self._cancelled(job_id)
-        await self._ledger.update(job, finishing=True)
+        await self.ledger.update(job, finishing=True)
         try:
             # After the record: an evaluation that obeys is never one of which nobody knows that it was told so.
             await asyncio.to_thread(files.finish.touch)
         except OSError as error:
-            await self._ledger.update(job, finishing=False)
+            await self.ledger.update(job, finishing=False)
             if is_full(error):
                 raise DiskFull(self._state_dir.root) from error
             raise
-        return self._ledger.told(job)
+        return self.ledger.told(job)
 
     async def _unfinished(self, job_id: str) -> Job | None:
         """Return a job that is not over; None if it was cancelled."""
         info = await self.get(job_id)
-        job = self._ledger.job(job_id)
+        job = self.ledger.job(job_id)
         if job is not None and not job.info.status.finished:
             return job
         if info.status is not JobStatus.CANCELLED:
@@ -304,9 +311,9 @@ class JobScheduler:
         await asyncio.to_thread(files.finish.unlink, missing_ok=True)
         if not keep_answers:
             await asyncio.to_thread(files.journal.unlink, missing_ok=True)
-        job = await self._ledger.recall(info)
+        job = await self.ledger.recall(info)
         nothing = ("started_at", "completed_at", "result", "error", "failure", "metrics", "progress")
-        await self._ledger.update(
+        await self.ledger.update(
             job,
             **dict.fromkeys(nothing),
             status=JobStatus.QUEUED,
@@ -316,33 +323,17 @@ class JobScheduler:
             partial=False,
         )
         self._dispatcher.enqueue(job)
-        return self._ledger.told(job)
+        return self.ledger.told(job)
 
     async def get(self, job_id: str) -> JobInfo:
         """Return a job, from memory or from disk; see `JobLedger.get`."""
-        return await self._ledger.get(job_id)
-
-    async def page(
-        self,
-        *,
-        statuses: Sequence[JobStatus] = (),
-        model: str | None = None,
-        task: str | None = None,
-        before: int | None = None,
-        limit: int = 50,
-    ) -> JobList:
-        """Return a page of jobs, newest first; see `JobStore.page`."""
-        return await self._ledger.page(statuses=statuses, model=model, task=task, before=before, limit=limit)
-
-    async def changes(self, since: int) -> JobList:
-        """Return every job that changed after a revision, and the revision it has now."""
-        return await self._ledger.changes(since)
+        return await self.ledger.get(job_id)
 
     async def queue(self) -> QueueStatusResponse:
         """Return what waits and what runs."""
-        counts = await self._ledger.counts()
+        counts = await self.ledger.counts()
         running = sorted(
-            (job for job in self._ledger.live if job.info.status is JobStatus.RUNNING),
+            (job for job in self.ledger.live if job.info.status is JobStatus.RUNNING),
             key=lambda job: str(job.info.started_at),
         )
         return QueueStatusResponse(
@@ -401,7 +392,7 @@ class JobScheduler:
     @property
     def running_count(self) -> int:
         """Number of jobs that run."""
-        return sum(job.task is not None for job in self._ledger.live)
+        return sum(job.task is not None for job in self.ledger.live)
 
     def descriptors(self) -> list[int]:
         """Return the open files that this process alone may hold; a forked child must close its copies.
@@ -409,7 +400,7 @@ class JobScheduler:
         A child that kept them would hold the state directory and devices, and would let evaluations outlive their
         server.
         """
-        runs = [job.run for job in self._ledger.live if job.run is not None]
+        runs = [job.run for job in self.ledger.live if job.run is not None]
         template = self._template.descriptors if self._template is not None else []
         return [self._state_dir.descriptor, *template, *(number for run in runs for number in run.descriptors)]
 

@@ -54,10 +54,14 @@ CREATE TABLE job_task (
 ) WITHOUT ROWID;
 """
 
+_VERSION_2 = """
+CREATE INDEX job_by_model_and_status ON job (model, status, seq);
+"""
+
 # MIGRATIONS[n] brings a database of version n to version n + 1. A step that was released is never edited. A new
 # value of an existing field of `JobInfo` (a status, a cause) needs a step too, if only an empty one: an older
 # package must refuse such rows, and not take them for damage.
-MIGRATIONS = (_VERSION_1,)
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -212,9 +216,24 @@ class JobStore:
         ).fetchone()
         return found
 
-    def changed(self, since: int) -> list[JobInfo]:
-        """Return the jobs whose stored state is newer than a revision."""
-        rows = self._db.execute("SELECT info FROM job WHERE revision > ? ORDER BY revision", (since,)).fetchall()
+    def revision_of(self, job_id: str) -> int | None:
+        """Return the revision of a job's stored state, or None if there is none with this id."""
+        row = self._db.execute("SELECT revision FROM job WHERE job_id = ?", (job_id,)).fetchone()
+        return int(row[0]) if row else None
+
+    def changed(self, since: int, most: int | None = None) -> list[JobInfo]:
+        """Return the jobs whose stored state is newer than a revision, in the order of their changes.
+
+        Parameters
+        ----------
+        since
+            The revision.
+        most
+            No more than so many; None for all.
+        """
+        rows = self._db.execute(
+            "SELECT info FROM job WHERE revision > ? ORDER BY revision LIMIT ?", (since, -1 if most is None else most)
+        ).fetchall()
         return [_load(info) for (info,) in rows]
 
     def unfinished(self) -> list[StoredJob]:
@@ -246,26 +265,15 @@ class JobStore:
         limit
             Size of the page.
         """
-        where: list[str] = []
-        values: list[object] = []
-        if statuses:
-            where.append(f"status IN ({', '.join('?' * len(statuses))})")
-            values += [status.value for status in statuses]
-        if model is not None:
-            where.append("model = ?")
-            values.append(model)
-        if task is not None:
-            where.append("seq IN (SELECT seq FROM job_task WHERE task = ?)")
-            values.append(task)
-        if before is not None:
-            where.append("seq < ?")
-            values.append(before)
-        condition = f"WHERE {' AND '.join(where)}" if where else ""
-        rows = self._db.execute(
-            f"SELECT seq, info FROM job {condition} ORDER BY seq DESC LIMIT ?",  # noqa: S608  (only our own words)
-            (*values, limit),
-        ).fetchall()
-        return [StoredJob(seq, _load(info)) for seq, info in rows]
+        # A part for each status: an index gives each of them newest first, and what is read of all is a few pages.
+        # One query with `status IN (...)` would sort all jobs that match, or go through all jobs.
+        found: list[tuple[int, str]] = []
+        for status in dict.fromkeys(statuses) or [None]:
+            query, values = page_query(status, model, task, before)
+            found += self._db.execute(query, (*values, limit)).fetchall()
+        if len(statuses) > 1:
+            found = sorted(found, reverse=True)[:limit]
+        return [StoredJob(seq, _load(info)) for seq, info in found]
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each status."""
@@ -285,6 +293,34 @@ class JobStore:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+
+
+def page_query(
+    status: JobStatus | None, model: str | None, task: str | None, before: int | None
+) -> tuple[str, list[object]]:
+    """Write the query for jobs of at most one status, newest first.
+
+    Parameters
+    ----------
+    status, model, task, before
+        As for `JobStore.page`.
+
+    Returns
+    -------
+    tuple of str and list of object
+        The query and its values, but for the last, which is the size of the page.
+    """
+    # CROSS JOIN: SQLite keeps this order, in which the rows come sorted.
+    tables, place = ("job", "seq") if task is None else ("job_task CROSS JOIN job USING (seq)", "job_task.seq")
+    given = {
+        "task = ?": task,
+        "status = ?": None if status is None else status.value,
+        "model = ?": model,
+        f"{place} < ?": before,
+    }
+    where = " AND ".join(text for text, value in given.items() if value is not None)
+    query = f"SELECT {place}, info FROM {tables} {'WHERE ' + where if where else ''} ORDER BY {place} DESC LIMIT ?"  # noqa: S608  (only our own words)
+    return query, [value for value in given.values() if value is not None]
 
 
 def migrate(db: sqlite3.Connection, steps: Sequence[str] = MIGRATIONS) -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Importing takes seconds, on a cold disk a minute; a job that waits longer is better started afresh.
 READY_SECONDS = 120.0
 ANSWER_SECONDS = 30.0
+# A gigabyte of memory is given back when nothing was evaluated for so long.
+IDLE_SECONDS = 1800.0
 # What ends so often before it was ready will not be tried again.
 MOST_FAILURES = 2
 _LONGEST_MESSAGE = 1 << 16
@@ -69,6 +72,8 @@ class Template:
         self._orphans: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._number = 0
+        self._used_at = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
@@ -101,6 +106,15 @@ class Template:
             )
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours, self._read)
+        self._used_at = time.monotonic()
+        self._idle_timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        left = IDLE_SECONDS - (time.monotonic() - self._used_at)
+        if left <= 0 and not self._children and not self._one_at_a_time.locked():
+            self._end()
+        else:
+            self._idle_timer = asyncio.get_running_loop().call_later(max(left, IDLE_SECONDS / 10), self._end_if_idle)
 
     async def fork(
         self, job_dir: Path, attempt: int, environment: Mapping[str, str], descriptors: Sequence[int]
@@ -137,6 +151,7 @@ class Template:
                     logger.warning("The template process does not answer (%s); it is made anew", error)
                     self._end()
                     return None
+                self._used_at = time.monotonic()
                 if pid := answer.get("started"):
                     self._children[pid] = ForkedProcess(pid)
                     return self._children[pid]
@@ -187,6 +202,8 @@ class Template:
             self._answer.set_result({})
 
     def _end(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()

@@ -120,7 +120,13 @@ def _examine_task_path(task: str, catalog: Catalog, include_paths: Sequence[str]
             f"({', '.join(include_paths) or 'none'}); start it with --include-path {os.path.dirname(path)}",  # noqa: PTH120
         )
         return
-    defined = [name for name, known in catalog.tasks.items() if known.yaml_path and _same_place(known.yaml_path, path)]
+    # Paths are resolved only where the names allow that they are the same: resolving two thousand takes a while.
+    names = {os.path.basename(task.rstrip("/")), os.path.basename(path)}  # noqa: PTH119
+    defined = [
+        name
+        for name, known in catalog.tasks.items()
+        if known.yaml_path and any(part in known.yaml_path for part in names) and _same_place(known.yaml_path, path)
+    ]
     if defined:
         findings.tasks += sorted(defined)
     else:

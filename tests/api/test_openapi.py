@@ -20,6 +20,7 @@ def test_every_route_is_described() -> None:
         ("/jobs/{job_id}", "delete"),
         ("/jobs/{job_id}/logs", "get"),
         ("/jobs/{job_id}/results", "get"),
+        ("/events", "get"),
         ("/queue", "get"),
         ("/devices", "get"),
         ("/tasks", "get"),

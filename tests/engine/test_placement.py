@@ -14,6 +14,12 @@ def job(name: str, seq: int, **needs: object) -> WaitingJob:
     return WaitingJob(name, seq, **needs)  # type: ignore[arg-type]
 
 
+def test_a_job_that_rests_after_a_crash_keeps_nothing_from_others() -> None:
+    decided = place([WaitingJob("a", 1, rests=True), WaitingJob("b", 2)], ["cpu:0"], {})
+    assert decided.starts == {"b": ("cpu:0",)}
+    assert decided.waits == {"a": "rests a moment after a crash before it is tried again"}
+
+
 def test_jobs_run_side_by_side_while_devices_are_free() -> None:
     decision = place([job("a", 1), job("b", 2)], GPUS, {})
     assert decision.starts == {"a": ("cuda:0",), "b": ("cuda:1",)}

@@ -14,6 +14,7 @@ from jupyter_lmms_eval.engine.policy import (
     accidents_in_place,
     after_failure,
     next_batch_size,
+    rest_before,
     time_left,
     with_batch_size,
 )
@@ -62,6 +63,12 @@ def test_a_crash_at_the_same_place_is_tried_again_so_often_and_no_more(cause: Fa
     assert isinstance(gave_up, GiveUp)
     assert "3 times at the same place" in gave_up.advice
     assert decide(attempts(failed(cause, 40)), allowed=0) == GiveUp()
+
+
+def test_a_job_rests_longer_after_each_crash_at_the_same_place() -> None:
+    histories = [attempts(*[failed(FailureCause.CRASH, 4)] * crashes) for crashes in range(12)]
+    assert [rest_before(history) for history in histories] == [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    assert rest_before(attempts(failed(FailureCause.CRASH, 4), failed(FailureCause.CRASH, 5))) == 0
 
 
 def test_a_job_that_gets_further_each_time_is_never_given_up() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jupyter_lmms_eval.engine.queueing import Job, JobQueue
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
+from tests.conftest import eventually
 
 SERVER = "used by job ab12cd34 of the server with pid 77"
 FULL = "waits for space: 0.1 GiB are free in /jobs"
@@ -34,6 +37,18 @@ def test_a_job_waits_for_a_blocked_device_until_it_is_given_free(queue: JobQueue
     assert queue.reason(waiting) == f"waits for cuda:0: {SERVER}"
     assert queue.block({})
     assert starts(queue) == {"a": ("cuda:0",)}
+
+
+def test_a_job_rests_after_a_crash_and_then_starts_by_itself(queue: JobQueue) -> None:
+    tired = job("a", 1)
+    tired.not_before = time.monotonic() + 0.3
+    queue.add(tired)
+    queue.add(job("b", 2))
+    assert starts(queue) == {"b": ("cuda:0",)}
+    assert queue.waits_for_others
+    assert queue.reason(tired).startswith("rests a moment")
+    eventually(lambda: "a" in starts(queue))
+    assert not queue.waits_for_others
 
 
 def test_nothing_starts_while_the_queue_is_paused(queue: JobQueue) -> None:

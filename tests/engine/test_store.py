@@ -15,7 +15,14 @@ import pytest
 from jupyter_lmms_eval.engine.clock import now
 from jupyter_lmms_eval.engine.errors import DiskFull, StoreTooNew
 from jupyter_lmms_eval.engine.job_card import JobCard, Submission
-from jupyter_lmms_eval.engine.store import MIGRATIONS, SCHEMA_VERSION, JobStore, means_full_disk, migrate
+from jupyter_lmms_eval.engine.store import (
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    JobStore,
+    means_full_disk,
+    migrate,
+    page_query,
+)
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 
 DATABASES = Path(__file__).parent / "databases"
@@ -288,3 +295,50 @@ def test_a_step_that_fails_half_way_leaves_the_database_as_it_was(tmp_path: Path
     migrate(database, [*MIGRATIONS, good])
     assert database.execute("SELECT job_id, owner FROM job").fetchall() == [("a", None)]
     database.close()
+
+
+# ------------------------------------------------------------------------------------------- many jobs
+
+
+@pytest.mark.parametrize("before", [None, 7])
+@pytest.mark.parametrize("task", [None, "mme"])
+@pytest.mark.parametrize("model", [None, "dummy"])
+@pytest.mark.parametrize("status", [None, JobStatus.FAILED])
+def test_no_listing_sorts_or_goes_through_all_jobs(
+    store: JobStore, status: JobStatus | None, model: str | None, task: str | None, before: int | None
+) -> None:
+    query, values = page_query(status, model, task, before)
+    plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query}", (*values, 50))]
+    assert not [step for step in plan if "TEMP B-TREE" in step], plan
+    if status or model or task or before:
+        assert not [step for step in plan if step.startswith("SCAN")], plan
+    else:
+        assert plan == ["SCAN job"], "from the newest on, and no further than the page"
+
+
+def test_no_other_question_goes_through_all_jobs(store: JobStore) -> None:
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    store.get("a")
+    store.revision_of("a")
+    store.submitted("key")
+    store.changed(5, 10)
+    store.last_revision()
+    store.page(statuses=list(JobStatus), limit=10)
+    store._db.set_trace_callback(None)
+    assert len(asked) == 5 + len(JobStatus)
+    for query in asked:
+        plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert not [step for step in plan if "TEMP B-TREE" in step or step.startswith("SCAN job")], (query, plan)
+
+
+def test_pages_of_several_statuses_join_without_gap_or_overlap(store: JobStore) -> None:
+    kinds = ["queued", "failed", "completed", "failed", "cancelled", "queued", "failed"]
+    for number, status in enumerate(kinds):
+        store.add(info(f"job{number}", status=status, tasks=("mme",) if number % 2 else ("mmmu",)))
+    wanted = [JobStatus.FAILED, JobStatus.QUEUED, JobStatus.FAILED]
+    first = store.page(statuses=wanted, limit=2)
+    second = store.page(statuses=wanted, limit=9, before=first[-1].seq)
+    assert [stored.info.job_id for stored in [*first, *second]] == ["job6", "job5", "job3", "job1", "job0"]
+    both = store.page(statuses=wanted, model="dummy", task="mme")
+    assert [stored.info.job_id for stored in both] == ["job5", "job3", "job1"]

@@ -59,6 +59,17 @@ def test_the_wish_outlives_the_server(place: Place) -> None:
     assert 0 < len(samples(job)) <= asked
 
 
+def test_a_wish_that_only_the_evaluation_heard_of(place: Place) -> None:
+    server = place.start()
+    ahead = server.client.evaluate(**place.request(60))["job_id"]
+    job_id = server.client.evaluate(**place.request(4))["job_id"]
+    # As a server leaves it that dies at the wrong moment.
+    Path(server.client.get_job(job_id)["job_dir"], "finish").touch()
+    assert finished(server, ahead)["status"] == "completed"
+    job = finished(server, job_id)
+    assert (job["status"], job["result"]) == ("cancelled", None)
+
+
 def test_whoever_does_not_want_to_wait_for_the_scores_cancels_again(place: Place) -> None:
     server = place.start()
     job_id = server.client.evaluate(**place.request(400))["job_id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,22 @@ def test_server(place: Place) -> None:
     assert samples(job) == right_answers(LIMIT)
     assert second.client.results(job_id)["n_samples"]["digits_read"]["effective"] == LIMIT
     assert chunk_lost(place.asked(), LIMIT)
+
+
+def test_server_that_has_not_yet_heard_of_the_end(place: Place) -> None:
+    first = place.start()
+    job_id = first.client.evaluate(**place.request(40))["job_id"]
+    job = answering(first, job_id)
+    first.process.send_signal(signal.SIGSTOP)
+    eventually(Path(job["job_dir"], "outcome-1-0.json").exists)
+    gone(job)
+    kill(first)
+    second = place.start()
+    job = finished(second, job_id)
+    # What was done is not done again.
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(40))
+    assert job["progress"]["samples_done"] == 40
+    assert max(place.asked().values()) == 1
 
 
 @pytest.mark.parametrize("whom", ["supervisor", "rank", "one of two ranks", "asked to end by a stranger"])

@@ -99,7 +99,7 @@ def test_yaml_of_lmms_eval_is_submitted_as_it_is(kernel: Kernel, tmp_path: Path)
     assert first["output_dir"] == str(tmp_path / "results")
     assert second["log_samples"] is False
     cancelled = kernel.run(f"%lmms_eval_server cancel {jobs[0]['job_id'][:8]} {jobs[1]['job_id']}")
-    assert cancelled.text.count("cancelled") == 2
+    assert cancelled.text.count("⊘ cancelled") == 2
     retried = kernel.run(f"%lmms_eval_server retry {jobs[1]['job_id']}").text
     assert retried.startswith((f"Job {jobs[1]['job_id'][:8]} queued", f"Job {jobs[1]['job_id'][:8]} running"))
 

@@ -1,0 +1,117 @@
+"""Answers that are not sent again: a client that shows the tag of what it has hears in a few bytes that it still holds.
+
+Tags are made of revisions, not of answers, so that an answer nobody needs is not even made.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request, Response
+
+from ..engine.catalog import Catalog
+from .dependencies import Ledger, Scheduler
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the client has, by its `If-None-Match`, still holds"}
+}
+
+
+class NotModified(Exception):
+    """What the client has still holds.
+
+    Parameters
+    ----------
+    tag
+        Its tag.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+
+
+class Freshness:
+    """What the client has, as it says itself, and the answer it gets.
+
+    Parameters
+    ----------
+    response
+        Where the tag of the answer goes.
+    known
+        The request's ``If-None-Match``.
+    """
+
+    def __init__(self, response: Response, known: str | None) -> None:
+        self._response = response
+        self.known = known
+
+    def check(self, tag: str) -> None:
+        """Tag the answer.
+
+        Parameters
+        ----------
+        tag
+            Names the state that is going to be answered; taken before that is read, so that it is never newer.
+
+        Raises
+        ------
+        NotModified
+            If the client has just that.
+        """
+        if self.known is not None and matches(self.known, tag):
+            raise NotModified(tag)
+        self._response.headers.update(_headers(tag))
+
+
+def matches(known: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` header names a tag.
+
+    Parameters
+    ----------
+    known
+        The header: tags in quotes, weak or not, separated by commas; or ``*``.
+    tag
+        The tag, without quotes.
+    """
+    given = [each.strip().removeprefix("W/") for each in known.split(",")]
+    return "*" in given or f'"{tag}"' in given
+
+
+def register(app: FastAPI) -> None:
+    """Let an app answer `NotModified`."""
+
+    @app.exception_handler(NotModified)
+    async def not_modified(_: Request, unchanged: NotModified) -> Response:
+        return Response(status_code=304, headers=_headers(unchanged.tag))
+
+
+def _headers(tag: str) -> dict[str, str]:
+    # Weak: the same state may be sent compressed or not. A browser has to ask each time, and no proxy may keep it.
+    return {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
+
+
+async def _freshness(
+    response: Response,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` of an earlier answer; 304 without a body if it still holds")
+    ] = None,
+) -> Freshness:
+    return Freshness(response, if_none_match)
+
+
+Fresh = Annotated[Freshness, Depends(_freshness)]
+
+
+async def queue_unless_known(request: Request, response: Response, ledger: Ledger) -> None:
+    """Answer `GET /queue` only if it changed; to be depended on by its router, whose other routes it leaves alone."""
+    if request.method == "GET" and request.url.path == "/queue":
+        Freshness(response, request.headers.get("if-none-match")).check(ledger.status_tag())
+
+
+async def catalog_unless_known(request: Request, fresh: Fresh, scheduler: Scheduler) -> None:
+    """Answer with tasks and models only if they changed; to be depended on by their router."""
+    catalog = await scheduler.catalog.get()
+    last: tuple[Catalog, int] | None = getattr(request.app.state, "catalog_seen", None)
+    if last is None or last[0] is not catalog:
+        request.app.state.catalog_seen = last = (catalog, 1 if last is None else last[1] + 1)
+    fresh.check(f"{request.app.state.server_id}.c{last[1]}")
