@@ -20,7 +20,7 @@ PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m
 ALONE := tests/browser tests/kernel tests/chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint types rooms format lock bench clean tools
+.PHONY: help demo test chaos lint types rooms format lock bench clean browser
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -28,11 +28,11 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev $(VENV)/.old-kernel tools ## Run the tests
+test: $(VENV)/.dev $(VENV)/.old-kernel browser ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
-	$(PYTEST) --numprocesses 2 --dist loadfile $(addprefix --ignore ,$(ALONE))
+	$(PYTEST) --numprocesses 2 --dist worksteal $(addprefix --ignore ,$(ALONE))
 	$(PYTEST) $(ALONE)
 endif
 
@@ -77,13 +77,11 @@ $(VENV)/.old-kernel: $(VENV)/.dev
 		> $$($(OLD)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/environment.pth
 	@touch $@
 
-# A browser, and a clock that tests can set back. Tests whose tool cannot be had are skipped and say so.
-tools: $(VENV)/.dev
+# Where no browser can be had, the tests that need one are skipped and say so.
+browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| $(call apt,chromium) || $(BIN)/playwright install chromium >/dev/null 2>&1 \
 		|| echo "No browser could be installed; tests that need one are skipped"
-	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || $(call apt,libfaketime) \
-		|| echo "libfaketime could not be installed; tests of a clock that is set back are skipped"
 
 $(VENV)/.demo: $(UV) pyproject.toml $(LOCK)
 	@echo "Installing the package with lmms-eval and torch (several GB, once) ..."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 
 
 def now() -> str:
     """Return the time in UTC as ISO 8601 with its zone."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(time.time(), timezone.utc).isoformat(timespec="milliseconds")
