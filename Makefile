@@ -55,7 +55,6 @@ format: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Measure against lmms-eval's own server
 	$(BIN)/python benchmarks/health_under_catalog.py
-	$(BIN)/python benchmarks/jobs_in_a_row.py
 	$(BIN)/python benchmarks/polling.py
 
 lock: $(UV) ## Choose the versions of the developer environment anew
