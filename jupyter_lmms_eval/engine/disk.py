@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import DiskFull
 
 
 def shortage(folder: Path, reserve: int) -> str | None:
@@ -26,3 +30,20 @@ def shortage(folder: Path, reserve: int) -> str | None:
 def is_full(error: BaseException) -> bool:
     """Tell whether an error says that a disk, or the user's share of it, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def needing_room(folder: Path) -> Iterator[None]:
+    """Raise `DiskFull` where the system says so of what is written within.
+
+    Parameters
+    ----------
+    folder
+        The folder to be named.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(folder) from error
+        raise

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus
 from ..protocol.run import RunFiles
@@ -88,9 +89,14 @@ class Dispatcher:
         self._queue.add(job)
         self._wake.set()
 
-    async def continue_after_restart(self, job: Job) -> None:
-        """Let a job of an earlier server wait, and end what that server may have left running of it."""
-        await asyncio.to_thread(end_leftover, job.directory)
+    async def continue_after_restart(self, jobs: Sequence[Job]) -> None:
+        """Let the jobs of an earlier server wait, and end what that server may have left running of them."""
+        # At once, not a hop to another thread for each of many that wait.
+        await asyncio.to_thread(_end_leftovers, [job.directory for job in jobs])
+        for job in jobs:
+            await self._continue(job)
+
+    async def _continue(self, job: Job) -> None:
         if job.info.finishing:  # that server may have died before it could say so
             await asyncio.to_thread(RunFiles(job.directory).finish.touch)
         if job.info.status is JobStatus.RUNNING:
@@ -156,7 +162,7 @@ class Dispatcher:
             attempt=attempt,
             request=with_batch_size(info.request, next_batch_size(info.request, info.attempts)),
             devices=devices,
-            include_paths=[os.path.realpath(folder) for folder in self._settings.include_paths],
+            include_paths=self._settings.task_folders,
             threads=threads_per_process(len(self._queue.devices)),
             seconds=time_left(info.request.timeout, info.attempts),
             stall_factor=self._settings.stall_factor,
@@ -269,6 +275,11 @@ class Dispatcher:
 
     async def _finish(self, job: Job, **changes: object) -> None:
         await self._ledger.finish(job, **changes, completed_at=now(), finishing=False)
+
+
+def _end_leftovers(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        end_leftover(folder)
 
 
 def _closed(

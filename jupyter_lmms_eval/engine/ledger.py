@@ -388,7 +388,6 @@ class JobLedger:
     async def finish(self, job: Job, **changes: Any) -> None:
         """Let a job be over."""
         await self.update(job, **changes)
-        job.finished.set()
         self._finished.append(job.id)
         while len(self._finished) > self._most_finished and self._finished[0] not in self._unsaved:
             forgotten = self._jobs.pop(self._finished.popleft(), None)

@@ -6,7 +6,7 @@ import asyncio
 import bisect
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.jobs import JobInfo
@@ -39,8 +39,6 @@ class Job:
         Whether a person cancelled it; whatever comes of its attempt, it does not start again.
     wait_reason
         Why it waits, as last noticed.
-    finished
-        Set when it is over.
     """
 
     info: JobInfo
@@ -50,7 +48,6 @@ class Job:
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
     wait_reason: str | None = None
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def id(self) -> str:

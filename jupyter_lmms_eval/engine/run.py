@@ -22,8 +22,6 @@ from .template import Template
 POLL_SECONDS = 0.2
 # An evaluation that said it is done has so long to be gone.
 LINGER_SECONDS = 60.0
-
-
 # A start that was overtaken by a stop may take so long, so that what it started can be ended properly.
 START_SECONDS = 1.0
 

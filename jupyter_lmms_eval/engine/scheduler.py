@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from ..protocol.server import Device
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
-from .disk import is_full
+from .disk import needing_room
 from .dispatcher import Dispatcher
 from .errors import DiskFull, InvalidRequest, JobAlreadyFinished, JobNotFinished, KeyReused, ResultsNotReady
 from .ledger import JobLedger
@@ -40,9 +39,6 @@ from .template import Template
 from .validation import Findings, examine
 
 logger = logging.getLogger(__name__)
-
-# How often to look whether what is outside this server still keeps its jobs waiting.
-LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,8 +105,8 @@ class JobScheduler:
             self.ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
             self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
-            for stored in await self.ledger.open():
-                await self._dispatcher.continue_after_restart(self.ledger.restore(stored))
+            unfinished = [self.ledger.restore(stored) for stored in await self.ledger.open()]
+            await self._dispatcher.continue_after_restart(unfinished)
         except BaseException:
             self._state_dir.close()
             raise
@@ -196,12 +192,9 @@ class JobScheduler:
         folder = job_directory(info)
         job = None
         try:
-            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
+            with needing_room(self._state_dir.root):
+                await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
             job = await self.ledger.add(info, submission)
-        except OSError as error:
-            if is_full(error):
-                raise DiskFull(self._state_dir.root) from error
-            raise
         finally:
             if job is None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -209,7 +202,7 @@ class JobScheduler:
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
         catalog = await self.catalog.get(fresh=fresh)
-        return examine(request, catalog, self._devices.ids, self._include_paths)
+        return examine(request, catalog, self._devices.ids, self._settings.task_folders)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
         found = await self.ledger.submitted(submission)
@@ -263,11 +256,10 @@ class JobScheduler:
         await self.ledger.update(job, finishing=True)
         try:
             # After the record: an evaluation that obeys is never one of which nobody knows that it was told so.
-            await asyncio.to_thread(files.finish.touch)
-        except OSError as error:
+            with needing_room(self._state_dir.root):
+                await asyncio.to_thread(files.finish.touch)
+        except (DiskFull, OSError):
             await self.ledger.update(job, finishing=False)
-            if is_full(error):
-                raise DiskFull(self._state_dir.root) from error
             raise
         return self.ledger.told(job)
 
@@ -403,10 +395,6 @@ class JobScheduler:
         runs = [job.run for job in self.ledger.live if job.run is not None]
         template = self._template.descriptors if self._template is not None else []
         return [self._state_dir.descriptor, *template, *(number for run in runs for number in run.descriptors)]
-
-    @property
-    def _include_paths(self) -> list[str]:
-        return [os.path.realpath(folder) for folder in self._settings.include_paths]
 
 
 def _has_content(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,3 +48,8 @@ class SchedulerSettings:
     min_free_gpu_memory: float = 0.5
     keep_imported: bool = True
     disk_reserve: int = 16 << 20
+
+    @property
+    def task_folders(self) -> list[str]:
+        """The task folders with symbolic links resolved: what may lie within them is told by comparing names."""
+        return [os.path.realpath(folder) for folder in self.include_paths]

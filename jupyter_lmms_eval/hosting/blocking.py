@@ -44,11 +44,9 @@ def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = No
     require_evaluation_packages()
     listening = list(sockets) if sockets is not None else bind(args.host, args.port)
     try:
-        app = create_app(args)
-        with _quiet_termination():
-            _run(serve(AnnouncedServer(app, _announce), listening))
-    except KeyboardInterrupt:
-        pass  # asked to stop, and stopped
+        server = AnnouncedServer(create_app(args), _announce)
+        with _stopped_by_signals(server):
+            _run(serve(server, listening))
     finally:
         for listener in listening:
             listener.close()
@@ -68,16 +66,17 @@ def _run(serving: Coroutine[object, object, None]) -> None:
 
 
 @contextmanager
-def _quiet_termination() -> Iterator[None]:
-    """Keep SIGTERM from ending the process before it has cleaned up: uvicorn raises it again when it is done."""
+def _stopped_by_signals(server: AnnouncedServer) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop a server in good order, from before it starts until its evaluations have ended."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    previous = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _announce(app: FastAPI) -> None:

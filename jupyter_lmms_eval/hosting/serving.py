@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -64,6 +64,15 @@ class AnnouncedServer(uvicorn.Server):
         write_record(server_record(self.app))
         self._announce(self.app)
 
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to whoever runs it.
+
+        uvicorn raises those that it got once more when it has stopped answering, and asyncio would then cancel the
+        end of the scheduler.
+        """
+        yield
+
     async def main_loop(self) -> None:
         """Wait until it is to stop; uvicorn's own loop looks ten times a second, which a kernel would feel."""
         while not await self.on_tick(0):
@@ -89,6 +98,7 @@ async def serve(server: AnnouncedServer, sockets: list[socket.socket]) -> None:
     app = server.app
     async with app.router.lifespan_context(app):
         try:
-            await server.serve(sockets=sockets)
+            if not server.should_exit:  # told to stop while the scheduler started
+                await server.serve(sockets=sockets)
         finally:
             remove_record(app.state.server_id)

@@ -87,6 +87,17 @@ def test_evaluation(place: Place, whom: str) -> None:
     gone(job)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_server_that_is_told_to_stop_is_gone_after_its_evaluations(place: Place, number: signal.Signals) -> None:
+    server = place.start()
+    job_id = server.client.evaluate(**place.request(LIMIT))["job_id"]
+    job = answering(server, job_id)
+    ranks_of(job)[0].suspend()  # it does not end by itself
+    assert server.end(number) == 0
+    assert not processes_of(job)
+    assert "Traceback" not in server.log.read_text()
+
+
 def test_server_and_supervisor_in_the_same_moment(place: Place) -> None:
     server = place.start("--cpu-slots", "2")
     job_id = server.client.evaluate(**place.request(LIMIT, num_gpus=2, device="cpu"))["job_id"]
