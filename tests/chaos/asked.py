@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,13 @@ def read_asks(path: Path) -> list[Ask]:
     return [Ask(**json.loads(line)) for line in path.read_text().splitlines()]
 
 
-def needless(asks: Sequence[Ask], ranks: int) -> int:
+def needless(asks: Sequence[Ask], ranks: int, questions: int) -> int:
     """Count the requests that were asked although their answers were known.
 
     A process that went on to another chunk had written the answers of the one before. Only its last chunk can have
     been cut, so only what is in last chunks may be asked again. Ranks make equally many calls: one with less left to
-    ask than its peer repeats known requests, at most as many as the peer asks.
+    ask than its peer repeats known requests, at most as many as the peer had left when the attempt began, whether or
+    not the peer lived to ask them.
 
     Parameters
     ----------
@@ -63,26 +65,26 @@ def needless(asks: Sequence[Ask], ranks: int) -> int:
         All requests of a job, in order.
     ranks
         Processes that share its samples.
+    questions
+        Requests of the whole job.
     """
     last: dict[str, int] = {}
     for ask in asks:
         last[ask.process] = max(ask.call, last.get(ask.process, 0))
-    known: set[Question] = set()
+    known: dict[Question, int] = {}
     repeated: Counter[tuple[int, int]] = Counter()
-    total: Counter[tuple[int, int]] = Counter()
-    of_attempt: defaultdict[int, set[int]] = defaultdict(set)
+    left: dict[int, list[int]] = {}
+    share = math.ceil(questions / ranks)
     for ask in asks:
-        who = ask.attempt, ask.rank
-        of_attempt[ask.attempt].add(ask.rank)
-        total[who] += 1
+        if ask.attempt not in left:
+            answered = Counter(known.values())
+            left[ask.attempt] = [share - answered[rank] for rank in range(ranks)]
         if ask.question in known:
-            repeated[who] += 1
+            repeated[ask.attempt, ask.rank] += 1
         elif ask.call < last[ask.process]:
-            known.add(ask.question)
-    if ranks == 1:
-        return sum(repeated.values())
+            known[ask.question] = ask.rank
     excess = 0
     for (attempt, rank), count in repeated.items():
-        peers = of_attempt[attempt] - {rank}
-        excess += max(0, count - max((total[attempt, peer] for peer in peers), default=0))
+        peers = [number for peer, number in enumerate(left[attempt]) if peer != rank]
+        excess += max(0, count - max(peers, default=0))
     return excess

@@ -149,7 +149,7 @@ def nothing_is_asked_again(evidence: Evidence) -> Iterator[str]:
     """Only the chunk that a fault cut may be asked again, and a line of the journal that garbage ran into."""
     for job in evidence.jobs:
         shape = evidence.planned(job).shape
-        excess = needless(read_asks(evidence.asked_by(job)), shape.ranks)
+        excess = needless(read_asks(evidence.asked_by(job)), shape.ranks, shape.requests)
         if excess > evidence.memory.garbage[str(job["job_dir"])]:
             yield f"{job['request']['name']} ({job['job_id']}): {excess} requests were asked again without need"
 

@@ -62,7 +62,8 @@ def figures(evidence: Evidence, seconds: float) -> list[tuple[str, str]]:
     asked = [read_asks(evidence.asked_by(job)) for job in jobs]
     total = sum(map(len, asked))
     needed = sum(len({ask.question for ask in asks}) for asks in asked)
-    again = sum(needless(asks, evidence.planned(job).shape.ranks) for job, asks in zip(jobs, asked, strict=True))
+    shapes = [evidence.planned(job).shape for job in jobs]
+    again = sum(needless(asks, shape.ranks, shape.requests) for asks, shape in zip(asked, shapes, strict=True))
     lines = [
         ("jobs submitted", f"{len(jobs)}"),
         ("completed", f"{statuses.count('completed')}"),
