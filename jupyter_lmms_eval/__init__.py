@@ -51,5 +51,12 @@ def __getattr__(name: str) -> object:
     return value
 
 
+def _jupyter_server_extension_points() -> list[dict[str, object]]:
+    """Name the extension of Jupyter's server; it is imported when that asks."""
+    from .serverext.app import LmmsEvalExtension
+
+    return [{"module": "jupyter_lmms_eval.serverext.app", "app": LmmsEvalExtension}]
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -104,7 +104,7 @@ Fresh = Annotated[Freshness, Depends(_freshness)]
 
 async def queue_unless_known(request: Request, response: Response, ledger: Ledger) -> None:
     """Answer `GET /queue` only if it changed; to be depended on by its router, whose other routes it leaves alone."""
-    if request.method == "GET" and request.url.path == "/queue":
+    if request.method == "GET" and request.url.path.endswith("/queue"):
         Freshness(response, request.headers.get("if-none-match")).check(ledger.status_tag())
 
 
@@ -114,4 +114,6 @@ async def catalog_unless_known(request: Request, fresh: Fresh, scheduler: Schedu
     last: tuple[Catalog, int] | None = getattr(request.app.state, "catalog_seen", None)
     if last is None or last[0] is not catalog:
         request.app.state.catalog_seen = last = (catalog, 1 if last is None else last[1] + 1)
-    fresh.check(f"{request.app.state.server_id}.c{last[1]}")
+    # What is told of single tasks and models depends on results and on what is installed too.
+    if request.url.path.endswith(("/tasks", "/models")) and not request.url.query:
+        fresh.check(f"{request.app.state.server_id}.c{last[1]}")

@@ -31,7 +31,7 @@ def _extension_base(parent: str) -> str | None:
     token = known.get("token")
     try:
         answer = httpx.get(
-            f"{str(known['url']).rstrip('/')}/{urls.EXTENSION_PATH}",
+            f"{str(known['url']).rstrip('/')}/lmms-eval/",
             headers={"Authorization": f"token {token}"} if token else {},
             timeout=_SECONDS,
             trust_env=False,
@@ -39,7 +39,8 @@ def _extension_base(parent: str) -> str | None:
         )
     except httpx.HTTPError:
         return None
-    return str(known.get("base_url", "/")) if answer.is_success else None
+    # Under a hub the file holds no token: what is there, refuses; what is not there, is not found.
+    return str(known.get("base_url", "/")) if answer.status_code in (200, 403) else None
 
 
 def _jupyter_server(parent: str) -> dict[str, Any] | None:

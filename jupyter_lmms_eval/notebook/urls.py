@@ -8,7 +8,7 @@ from dataclasses import dataclass
 TEMPLATE_VARIABLE = "LMMS_EVAL_PROXY_URL"
 HUB_VARIABLE = "JUPYTERHUB_SERVICE_PREFIX"
 # Where the Jupyter server's extension passes requests on, below the base URL.
-EXTENSION_PATH = "api/lmms-eval/servers"
+EXTENSION_PATH = "lmms-eval/servers"
 
 
 @dataclass(frozen=True)

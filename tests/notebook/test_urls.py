@@ -17,10 +17,10 @@ URL = "http://localhost:8800"
     ("environment", "base", "expected"),
     [
         ({}, None, [URL]),
-        ({}, "/", ["/api/lmms-eval/servers/abc/", URL]),
-        ({}, "/lab/base/", ["/lab/base/api/lmms-eval/servers/abc/", URL]),
+        ({}, "/", ["/lmms-eval/servers/abc/", URL]),
+        ({}, "/lab/base/", ["/lab/base/lmms-eval/servers/abc/", URL]),
         # Under a hub the prefix counts, and the browser is on another machine.
-        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ann/"}, "/", ["/user/ann/api/lmms-eval/servers/abc/"]),
+        ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ann/"}, "/", ["/user/ann/lmms-eval/servers/abc/"]),
         ({"JUPYTERHUB_SERVICE_PREFIX": "/user/ann/"}, None, []),
         ({"VSCODE_PID": "1"}, None, [URL]),
         (

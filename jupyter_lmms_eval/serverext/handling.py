@@ -1,0 +1,37 @@
+"""What all our handlers share: who may ask, refusals as JSON, and what counts as activity."""
+
+from __future__ import annotations
+
+import json
+from http.client import responses
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.base.handlers import APIHandler
+
+from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from .app import LmmsEvalExtension
+
+
+class LmmsEvalHandler(APIHandler):
+    """Answers refusals with one sentence, in Jupyter's words (``message``) and in those of the API (``detail``)."""
+
+    auth_resource = "lmms_eval"
+
+    def initialize(self, extension: LmmsEvalExtension) -> None:
+        """Take the extension that the handler belongs to."""
+        self.extension = extension
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own
+        """Let in who may, and look whether a person acts: pages that poll must not keep a server from being culled."""
+        self._track_activity = self.request.method not in ("GET", "HEAD", "OPTIONS")
+        await super().prepare()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer a refusal."""
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        sentence = getattr(error, "log_message", None) or responses.get(status_code, "Error")
+        if isinstance(error, Refusal):
+            sentence = error.sentence
+        self.finish(json.dumps({"message": sentence, "detail": sentence, "reason": None}))
