@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from .._version import __version__
 from ..engine.clock import now
 from ..engine.merging import CheckpointNotFound, MergeFailed, MergeRefused, merge_checkpoint
 from ..protocol.jobs import QueueStatusResponse
-from ..protocol.server import DeviceList, ErrorResponse, HealthResponse, MergeRequest, MergeResponse
+from ..protocol.server import DeviceList, ErrorResponse, FreedDevices, HealthResponse, MergeRequest, MergeResponse
 from .dependencies import Scheduler
 
 router = APIRouter(tags=["server"])
@@ -41,6 +42,15 @@ async def get_queue(scheduler: Scheduler) -> QueueStatusResponse:
 async def list_devices(scheduler: Scheduler) -> DeviceList:
     """Return the machine's devices with their memory, utilisation and the job that holds each."""
     return DeviceList(devices=await scheduler.devices())
+
+
+@router.post("/devices/free", summary="Take models out of memory")
+async def free_devices(
+    scheduler: Scheduler,
+    device: Annotated[list[str] | None, Query(description="Only these devices, such as `cuda:0`")] = None,
+) -> FreedDevices:
+    """Take the models out of memory that stay there for the next job; running evaluations are not touched."""
+    return FreedDevices(freed=await scheduler.free(device))
 
 
 @router.post(

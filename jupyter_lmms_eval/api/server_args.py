@@ -46,7 +46,10 @@ class ServerArgs:
         Share of a GPU's memory, 0 to 1, that must be free before an evaluation starts there.
     fresh_processes
         Whether every evaluation starts as a fresh process. Else one process keeps lmms-eval imported (1 GB), and
-        evaluations on one CPU slot are forked from it, seconds faster.
+        evaluations on one CPU slot are forked from it, seconds faster; and models stay in memory.
+    keep_models
+        Seconds for which a model stays in memory after its job, for the next that wants the same; 0: it never does.
+        It gives its device up at once when a job needs it.
     cancelled_as_failed
         Whether ``GET /jobs/{id}`` says ``failed`` of cancelled jobs, for clients that would wait forever.
 
@@ -71,6 +74,7 @@ class ServerArgs:
     stall_seconds: float = 1800.0
     min_free_gpu_memory: float = 0.5
     fresh_processes: bool = False
+    keep_models: float = 300.0
     cancelled_as_failed: bool = False
 
     def __post_init__(self) -> None:
@@ -105,6 +109,8 @@ class ServerArgs:
             value = getattr(self, name)
             if not _is_number(value) or value <= 0:
                 raise ValueError(f"{name} must be a positive number, got {_described(value)}")
+        if not _is_number(self.keep_models) or self.keep_models < 0:
+            raise ValueError(f"keep_models must be zero or a positive number, got {_described(self.keep_models)}")
         if not _is_number(self.min_free_gpu_memory) or not 0 <= self.min_free_gpu_memory <= 1:
             raise ValueError(f"min_free_gpu_memory must be from 0 to 1, got {_described(self.min_free_gpu_memory)}")
 

@@ -65,9 +65,39 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.list_models`."""
         return list((await self._request(calls.MODELS)).get("models", []))
 
+    async def find_tasks(
+        self,
+        words: str = "",
+        *,
+        kind: str | None = None,
+        output_type: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """See `EvalClient.find_tasks`."""
+        call = calls.find_tasks(words, kind, output_type, dataset, limit, offset)
+        return list((await self._request(call))["details"])
+
+    async def get_task(self, name: str) -> dict[str, Any]:
+        """See `EvalClient.get_task`."""
+        return await self._request(calls.task(name))
+
+    async def find_models(self, words: str = "") -> list[str]:
+        """See `EvalClient.find_models`."""
+        return list((await self._request(calls.find_models(words)))["models"])
+
+    async def get_model(self, name: str) -> dict[str, Any]:
+        """See `EvalClient.get_model`."""
+        return await self._request(calls.model(name))
+
     async def devices(self) -> list[dict[str, Any]]:
         """See `EvalClient.devices`."""
         return list((await self._request(calls.DEVICES)).get("devices", []))
+
+    async def free(self) -> list[str]:
+        """See `EvalClient.free`."""
+        return list((await self._request(calls.FREE))["freed"])
 
     async def evaluate(
         self,

@@ -68,6 +68,31 @@ TASKS = Call("GET", "/tasks")
 MODELS = Call("GET", "/models")
 QUEUE = Call("GET", "/queue")
 DEVICES = Call("GET", "/devices")
+FREE = Call("POST", "/devices/free")
+
+
+def find_tasks(
+    words: str, kind: str | None, output_type: str | None, dataset: str | None, limit: int | None, offset: int
+) -> Call:
+    """Search for tasks, and ask what is known of them."""
+    given = {"q": words or None, "kind": kind, "output_type": output_type, "dataset": dataset, "limit": limit}
+    params = {name: value for name, value in given.items() if value is not None}
+    return Call("GET", "/tasks", params={**params, "offset": offset, "details": "true"})
+
+
+def task(name: str) -> Call:
+    """Ask what is known of a task."""
+    return Call("GET", f"/tasks/{quote(name, safe='')}")
+
+
+def find_models(words: str) -> Call:
+    """Search for models."""
+    return Call("GET", "/models", params={"q": words})
+
+
+def model(name: str) -> Call:
+    """Ask what is known of a model."""
+    return Call("GET", f"/models/{quote(name, safe='')}")
 
 
 def evaluate(payload: dict[str, Any], idempotency_key: str | None = None) -> Call:

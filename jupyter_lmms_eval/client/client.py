@@ -64,9 +64,58 @@ class EvalClient(Connection):
         """List the names that a request may give as model."""
         return list(self._request(calls.MODELS).get("models", []))
 
+    def find_tasks(
+        self,
+        words: str = "",
+        *,
+        kind: str | None = None,
+        output_type: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Search for tasks, groups and tags; best first, each with what is known of it (`TaskDetails`).
+
+        Parameters
+        ----------
+        words
+            Each must occur in the name, the description or the dataset.
+        kind
+            Only ``task``, ``group`` or ``tag``.
+        output_type
+            Only tasks of it, such as ``generate_until``.
+        dataset
+            Only tasks whose dataset has this in its path or name.
+        limit
+            So many at most; None for all.
+        offset
+            Leave out so many at the beginning.
+        """
+        call = calls.find_tasks(words, kind, output_type, dataset, limit, offset)
+        return list(self._request(call)["details"])
+
+    def get_task(self, name: str) -> dict[str, Any]:
+        """Tell what is known of a task, a group or a tag (`TaskDetails`)."""
+        return self._request(calls.task(name))
+
+    def find_models(self, words: str = "") -> list[str]:
+        """Search for models by name, alias, class or its description; best first."""
+        return list(self._request(calls.find_models(words))["models"])
+
+    def get_model(self, name: str) -> dict[str, Any]:
+        """Tell what the source of a model type says, such as its arguments (`ModelDetails`)."""
+        return self._request(calls.model(name))
+
     def devices(self) -> list[dict[str, Any]]:
         """List the devices of the server's machine (each a `Device`)."""
         return list(self._request(calls.DEVICES).get("devices", []))
+
+    def free(self) -> list[str]:
+        """Take models out of memory that stay there for the next job; returns the devices that are free by it.
+
+        Running evaluations are not touched.
+        """
+        return list(self._request(calls.FREE)["freed"])
 
     def evaluate(
         self,

@@ -45,10 +45,24 @@ class HeldLocks:
         """The open files that carry the locks; none after `close`. A started program gets only those passed to it."""
         return self._descriptors
 
+    def joined(self, *others: HeldLocks) -> HeldLocks:
+        """Return these and others as one; each of them has nothing any more."""
+        parts = (self, *others)
+        return HeldLocks([number for part in parts for number in part.give_up()])
+
+    def give_up(self) -> tuple[int, ...]:
+        """Return the open files, which are the caller's from now on."""
+        descriptors, self._descriptors = self._descriptors, ()
+        return descriptors
+
+    def name(self, holder: str) -> None:
+        """Tell the users of other servers who has them by now, in words."""
+        for descriptor in self._descriptors:
+            _write(descriptor, _text(holder))
+
     def close(self) -> None:
         """Close this process's copies. The devices are free if no other process has copies."""
-        descriptors, self._descriptors = self._descriptors, ()
-        for descriptor in descriptors:
+        for descriptor in self.give_up():
             os.close(descriptor)
 
 
@@ -105,7 +119,7 @@ class DeviceLocks:
         OSError
             If a file cannot be opened, or its file system knows no locks.
         """
-        text = json.dumps({"pid": os.getpid(), "since": now(), "holder": holder}).encode() + b"\n"
+        text = _text(holder)
         taken: list[int] = []
         try:
             # In the same order everywhere: of two servers that want the same devices one gets them all.
@@ -120,6 +134,28 @@ class DeviceLocks:
         for descriptor in taken:
             _write(descriptor, text)
         return HeldLocks(taken)
+
+    def ask_for(self, devices: Collection[str]) -> None:
+        """Let those who have devices without using them know that they are wanted; see `asked`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        for device in devices:
+            self._note(device).touch(mode=0o600)
+
+    def asked(self, device: str) -> int:
+        """Return a number that is another one after somebody asked for a device."""
+        try:
+            return self._note(device).stat().st_mtime_ns
+        except OSError:  # nobody ever did
+            return 0
+
+    def _note(self, device: str) -> Path:
+        path = self._paths[device]
+        return path.with_name(f"{path.name}.wanted")
 
     def foreign(self, own: Collection[str]) -> dict[str, str]:
         """Look which devices others have.
@@ -162,6 +198,10 @@ def _holder(path: Path) -> str | None:
         return str(json.loads(line)["holder"])
     except (ValueError, KeyError, TypeError):  # it has not written it yet, or could not
         return "another server"
+
+
+def _text(holder: str) -> bytes:
+    return json.dumps({"pid": os.getpid(), "since": now(), "holder": holder}).encode() + b"\n"
 
 
 def _locked_now(descriptor: int) -> bool:

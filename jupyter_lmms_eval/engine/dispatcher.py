@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus
+from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus, StartKind
 from ..protocol.run import RunFiles
 from .clock import now
 from .device_locks import HeldLocks
@@ -19,12 +19,13 @@ from .environment import threads_per_process
 from .ledger import JobLedger
 from .outcome import Ending, disk_full_failure, ending_of, error_text
 from .policy import Again, after_failure, next_batch_size, rest_before, time_left, with_batch_size
-from .process import end_leftover
+from .process import EvaluationProcess, end_leftover
 from .queueing import Job, JobQueue
 from .run import Run, RunPlan, Stop
 from .settings import SchedulerSettings
 from .surroundings import Surroundings
 from .template import Template
+from .workers import Worker, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ class Dispatcher:
         What is outside and keeps jobs waiting.
     template
         What evaluations are forked from; None starts each afresh.
+
+    Attributes
+    ----------
+    workers
+        Evaluations that stayed after their job.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Dispatcher:
         self._ledger = ledger
         self._surroundings = surroundings
         self._template = template
+        self.workers = Workers(settings.keep_models, surroundings.asked)
         self._wake = asyncio.Event()
         self._contended = False
 
@@ -83,6 +90,7 @@ class Dispatcher:
         await asyncio.gather(*(run.stop(Stop.INTERRUPT) for run in runs))
         tasks = [job.task for job in self._ledger.live if job.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.workers.free()
 
     def enqueue(self, job: Job) -> None:
         """Let a job wait for its turn."""
@@ -138,21 +146,33 @@ class Dispatcher:
         await self._ledger.save_again()
         if not len(self._queue) or self._queue.held == set(self._queue.devices):
             return
-        seen = await asyncio.to_thread(self._surroundings.look, self._queue.held)
+        seen = await asyncio.to_thread(self._surroundings.look, self._queue.held | self.workers.keys.keys())
         self._queue.block(seen.blocked)
         self._queue.pause(seen.shortage)
+        self._queue.keep(self.workers.keys)
         for job, granted in self._queue.starting():
-            locks = self._surroundings.take(granted, f"job {job.id[:8]} of the server with pid {os.getpid()}")
+            who = f"job {job.id[:8]} of the server with pid {os.getpid()}"
+            kept = self.workers.keys
+            locks = self._surroundings.take([device for device in granted if device not in kept], who)
             if locks is None:  # another server was faster
                 self._contended = True
-            else:
-                self._start(job, granted, locks)
+                continue
+            there = self.workers.take(granted)
+            locks = locks.joined(*(worker.locks for worker in there))
+            locks.name(who)
+            self._start(job, granted, locks, there)
+        if len(self._queue) and seen.blocked:
+            await asyncio.to_thread(self._surroundings.ask_for, seen.blocked)
 
-    def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks) -> None:
+    def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks, there: Sequence[Worker]) -> None:
+        """Start a job on devices where evaluations may have stayed: one with its model is used, others end."""
         self._queue.remove(job)
         self._queue.hold(granted, job)
-        job.run = Run(self._plan(job, job.info.attempt + 1, granted), locks.descriptors, self._template)
-        job.task = asyncio.create_task(self._run(job, job.run, locks))
+        plan = self._plan(job, job.info.attempt + 1, granted)
+        fit = next((worker for worker in there if worker.devices == granted and worker.key == plan.key), None)
+        warm = None if fit is None else fit.process
+        job.run = Run(plan, locks.descriptors, self._template, warm)
+        job.task = asyncio.create_task(self._run(job, job.run, locks, [worker for worker in there if worker != fit]))
 
     def _plan(self, job: Job, attempt: int, devices: tuple[str, ...]) -> RunPlan:
         info = job.info
@@ -167,12 +187,19 @@ class Dispatcher:
             seconds=time_left(info.request.timeout, info.attempts),
             stall_factor=self._settings.stall_factor,
             stall_seconds=self._settings.stall_seconds,
+            keep=self._settings.keep_models > 0,
         )
 
-    async def _run(self, job: Job, run: Run, locks: HeldLocks) -> None:
+    async def _run(self, job: Job, run: Run, locks: HeldLocks, displaced: Sequence[Worker]) -> None:
         """Carry one attempt at a job from its start until the job is over or back in the queue."""
         try:
+            for worker in displaced:
+                members = await asyncio.to_thread(worker.process.members)
+                await worker.end()
+                await self._surroundings.left_by(members, worker.devices)
             ending = await self._attempt(job, run)
+            if run.stayed is not None:
+                self._keep(run, run.stayed, locks)
             locks.close()
             self._queue.release(job)
             await self._settle(job, run, ending)
@@ -214,6 +241,13 @@ class Dispatcher:
         await self._surroundings.left_by(run.members, plan.devices)
         return await asyncio.to_thread(ending_of, run, disk_full=await self._disk_is_full())
 
+    def _keep(self, run: Run, process: EvaluationProcess, locks: HeldLocks) -> None:
+        """Let an evaluation stay on its device."""
+        plan = run.plan
+        theirs = HeldLocks(()).joined(locks)
+        theirs.name(f"{plan.request.model}, which the server with pid {os.getpid()} keeps in memory")
+        self.workers.park(Worker(process, plan.key, plan.request.model, plan.devices, theirs))
+
     def _note_progress(self, job: Job, run: Run) -> None:
         warnings = [*job.info.warnings, *(text for text in run.notices if text not in job.info.warnings)]
         # In memory only: a crash loses a moment of display, and the events file has it anyway.
@@ -223,8 +257,11 @@ class Dispatcher:
 
     async def _settle(self, job: Job, run: Run, ending: Ending) -> None:
         """Let a job be over, or try it again."""
+        self._ledger.figures.timed(ending.timings)
         failure = ending.failure
-        attempts = _closed(job.info.attempts, ending.ended, run.seconds, run.progress.samples_done, failure)
+        attempts = _closed(
+            job.info.attempts, ending.ended, run.seconds, run.progress.samples_done, failure, run.start_kind
+        )
         if ending.scores is not None:
             partial = bool(ending.scores["partial"])
             await self._finish(
@@ -288,12 +325,14 @@ def _closed(
     seconds: float = 0.0,
     samples_done: int = 0,
     failure: Failure | None = None,
+    start: StartKind | None = None,
 ) -> list[Attempt]:
     """Return the attempts, the last one with how it ended."""
     if not attempts:  # it was begun by a version that did not list them
         return []
     changes = {
         "ended": ended,
+        "start": start,
         "seconds": round(seconds, 3),
         "samples_done": samples_done,
         "cause": failure.cause if failure else None,

@@ -24,6 +24,8 @@ class WaitingJob:
         Whether it may not start yet, because it crashed a moment ago.
     device
         What was asked for: None or ``"cuda"`` for any, ``"cpu"``, or one device such as ``"cuda:1"``.
+    key
+        Of its model; jobs with the same one can use the same model in memory.
     """
 
     job_id: str
@@ -32,6 +34,7 @@ class WaitingJob:
     count: int = 1
     device: str | None = None
     rests: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def place(
     held: Mapping[str, str],
     blocked: Mapping[str, str] | None = None,
     pause: str | None = None,
+    kept: Mapping[str, str] | None = None,
 ) -> Placement:
     """Decide what starts.
 
@@ -91,6 +95,9 @@ def place(
         or a stranger's memory fills it. Of a device that is also held the job is told.
     pause
         What keeps every job from starting, in words, such as a full disk; None if nothing does.
+    kept
+        Devices with a model in memory, and its key. A job is given the one that has its model, else one that has
+        none, else the one whose model came first. It changes where a job starts, never which one.
     """
     decision = Placement()
     order = sorted(waiting, key=lambda job: (-job.priority, job.seq))
@@ -98,7 +105,8 @@ def place(
         return Placement(waits={job.job_id: pause for job in order})
     blocked = {device: reason for device, reason in (blocked or {}).items() if device not in held}
     free = [device for device in devices if device not in held and device not in blocked]
-    kept: dict[str, str] = {}
+    models = dict(kept or {})
+    reserved: dict[str, str] = {}
     for job in order:
         eligible = eligible_devices(job.device, devices)
         if len(eligible) < job.count:
@@ -107,18 +115,27 @@ def place(
         if job.rests:  # keeps nothing: others may use the time
             decision.waits[job.job_id] = "rests a moment after a crash before it is tried again"
             continue
-        usable = [device for device in free if device in eligible]
+        usable = sorted(
+            (device for device in free if device in eligible), key=lambda device: _preference(device, job.key, models)
+        )
         if len(usable) >= job.count:
             granted = tuple(usable[: job.count])
             decision.starts[job.job_id] = granted
             free = [device for device in free if device not in granted]
             continue
         holders = {**held, **{device: other for other, granted in decision.starts.items() for device in granted}}
-        decision.waits[job.job_id] = _reason(job, eligible, len(usable), holders, blocked, kept)
+        decision.waits[job.job_id] = _reason(job, eligible, len(usable), holders, blocked, reserved)
         for device in usable:
-            kept[device] = job.job_id
+            reserved[device] = job.job_id
         free = [device for device in free if device not in usable]
     return decision
+
+
+def _preference(device: str, key: str, models: Mapping[str, str]) -> tuple[int, int]:
+    """Sort free devices: with the job's model in memory, with none, with another one, the oldest first."""
+    if device not in models:
+        return 1, 0
+    return (0, 0) if models[device] == key else (2, list(models).index(device))
 
 
 def _impossible(job: WaitingJob, there_are: int) -> str:
@@ -133,7 +150,7 @@ def _reason(
     usable: int,
     holders: Mapping[str, str],
     blocked: Mapping[str, str],
-    kept: Mapping[str, str],
+    reserved: Mapping[str, str],
 ) -> str:
     need = f"{job.count} devices" if job.count > 1 else eligible[0] if len(eligible) == 1 else "a device"
     parts: list[str] = []
@@ -143,7 +160,7 @@ def _reason(
     if busy:
         parts.append(f"job{'s' if len(busy) > 1 else ''} {', '.join(name[:8] for name in busy)} running")
     parts += _obstacles([device for device in eligible if device in blocked], blocked, named=need in eligible)
-    ahead = sorted({kept[device] for device in eligible if device in kept})
+    ahead = sorted({reserved[device] for device in eligible if device in reserved})
     if ahead:
         parts.append(f"kept free for job{'s' if len(ahead) > 1 else ''} {', '.join(name[:8] for name in ahead)}")
     return f"waits for {need}: {', '.join(parts)}" if parts else f"waits for {need}"

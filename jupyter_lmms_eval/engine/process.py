@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,25 +18,41 @@ from typing import BinaryIO
 import psutil
 
 from ..discovery.identity import ProcessIdentity
-from ..protocol.run import RunFiles
+from ..protocol.jobs import StartKind
+from ..protocol.run import NextAttempt, RunFiles
 from .template import ForkedProcess, Template
+
+logger = logging.getLogger(__name__)
 
 # How long an evaluation may take to end by itself after SIGTERM.
 GRACE_SECONDS = 5.0
 # How long it may take to write down where it hangs.
 DUMP_SECONDS = 2.0
+# How long one that stayed may take to say whether it can take another attempt.
+TAKE_SECONDS = 30.0
+_LONGEST_MESSAGE = 1 << 16
 
 
 class EvaluationProcess:
     """A running evaluation: the supervisor of `jupyter_lmms_eval.runner` and its process group.
 
-    The group holds every rank and every helper they start. A pipe is held open to the supervisor; when this
-    server dies, however it dies, the pipe ends and the supervisor takes the group down.
+    The group holds every rank and every helper they start. A socket is held open to the supervisor; when this
+    server dies, however it dies, the socket ends and the supervisor takes the group down.
+
+    Attributes
+    ----------
+    start_kind
+        How its attempt was begun: ``fresh``, ``forked`` or, in a process that stayed, ``warm``.
+    stays
+        Whether its attempt is over and it waits for another.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, pipe: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, server: socket.socket) -> None:
         self._process = process
-        self._pipe = pipe
+        self._socket = server
+        self._socket.setblocking(False)
+        self.start_kind: StartKind = "forked" if isinstance(process, ForkedProcess) else "fresh"
+        self.stays = False
 
     @classmethod
     async def start(
@@ -61,52 +79,86 @@ class EvaluationProcess:
             What it is forked from; None starts it afresh.
         """
         files = RunFiles(job_dir)
-        read_end, write_end = os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with files.log.open("ab") as log:
                 process: asyncio.subprocess.Process | ForkedProcess | None = None
                 if template is not None:
-                    descriptors = (log.fileno(), read_end, *inherited)
+                    descriptors = (log.fileno(), theirs.fileno(), *inherited)
                     process = await template.fork(job_dir, attempt, environment, descriptors)
                 if process is None:
-                    process = await _start_afresh(job_dir, attempt, environment, read_end, inherited, log)
+                    process = await _start_afresh(job_dir, attempt, environment, theirs.fileno(), inherited, log)
         except BaseException:
-            os.close(write_end)
+            ours.close()
             raise
         finally:
-            os.close(read_end)
-        started = cls(process, write_end)
+            theirs.close()
+        started = cls(process, ours)
         try:
-            identity = ProcessIdentity.of(process.pid)
-            if identity is not None:
-                _identity_file(job_dir).write_text(json.dumps(identity.to_json()), encoding="utf-8")
+            started._note_identity(job_dir)
         except BaseException:
             await started.stop()
             raise
         return started
 
+    async def take(self, job_dir: Path, attempt: int, environment: Mapping[str, str]) -> bool:
+        """Let a process that stayed run another attempt; false if it could not, and has ended.
+
+        Parameters
+        ----------
+        job_dir, attempt, environment
+            See `start`.
+        """
+        order = NextAttempt(job_dir=str(job_dir), attempt=attempt, environment=dict(environment))
+        answer: dict[str, object] = {}
+        with suppress(OSError, asyncio.TimeoutError):
+            self._socket.send(order.model_dump_json().encode())
+            answer = json.loads(await asyncio.wait_for(self._message(), TAKE_SECONDS) or b"{}")
+        if "taken" not in answer:
+            logger.info("A model in memory is not used again: %s", answer.get("stale", "its process ended"))
+            await self.stop(grace=0)
+            return False
+        self.stays = False
+        self.start_kind = "warm"
+        self._note_identity(job_dir)
+        return True
+
     @property
     def descriptor(self) -> int | None:
-        """The open end of the pipe by which the evaluation knows that this server lives."""
-        return self._pipe if self._pipe >= 0 else None
+        """The open socket by which the evaluation knows that this server lives."""
+        return self._socket.fileno() if self._socket.fileno() >= 0 else None
 
     def members(self) -> set[int]:
         """Return the numbers of all processes of the evaluation; blocking."""
         return set(_group(self._process.pid))
 
     async def wait(self) -> int:
-        """Wait until the evaluation is over and return its exit code, negative for a signal."""
+        """Wait until the attempt is over and return its exit code, negative for a signal; then see `stays`."""
+        heard = asyncio.ensure_future(self._message())
+        exited = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait({heard, exited}, return_when=asyncio.FIRST_COMPLETED)
+            if not exited.done() and (message := heard.result()):
+                self.stays = True
+                return int(json.loads(message)["ended"])
+            return await self.ended()
+        finally:
+            for future in (heard, exited):
+                future.cancel()
+            await asyncio.gather(heard, exited, return_exceptions=True)
+
+    async def ended(self) -> int:
+        """Wait until its processes are gone and return the exit code, negative for a signal."""
         code = await self._process.wait()
         self._signal_group(signal.SIGKILL)  # helpers that outlived their evaluation
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        self._socket.close()
         return code
 
     async def stop(self, grace: float = GRACE_SECONDS) -> None:
         """End the evaluation: SIGTERM to the group, time to end, SIGKILL. Returns when it is gone."""
-        self._signal_group(signal.SIGTERM)
-        self._signal_group(signal.SIGCONT)  # one that is stopped could not even end
+        if grace > 0:
+            self._signal_group(signal.SIGTERM)
+            self._signal_group(signal.SIGCONT)  # one that is stopped could not even end
         try:
             await asyncio.wait_for(asyncio.shield(self._process.wait()), grace)
         except asyncio.TimeoutError:
@@ -120,6 +172,18 @@ class EvaluationProcess:
             os.kill(self._process.pid, signal.SIGUSR1)
         await asyncio.sleep(DUMP_SECONDS)
 
+    async def _message(self) -> bytes:
+        """Return what the supervisor says; nothing at its end."""
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._socket, _LONGEST_MESSAGE)
+        except OSError:
+            return b""
+
+    def _note_identity(self, job_dir: Path) -> None:
+        identity = ProcessIdentity.of(self._process.pid)
+        if identity is not None:
+            _identity_file(job_dir).write_text(json.dumps(identity.to_json()), encoding="utf-8")
+
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
@@ -129,7 +193,7 @@ async def _start_afresh(
     job_dir: Path,
     attempt: int,
     environment: Mapping[str, str],
-    pipe: int,
+    server: int,
     inherited: Sequence[int],
     log: BinaryIO,
 ) -> asyncio.subprocess.Process:
@@ -139,14 +203,14 @@ async def _start_afresh(
         "jupyter_lmms_eval.runner",
         str(job_dir),
         str(attempt),
-        "--parent-fd",
-        str(pipe),
+        "--server-fd",
+        str(server),
         cwd=job_dir,
         env=dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        pass_fds=(pipe, *inherited),
+        pass_fds=(server, *inherited),
         start_new_session=True,
     )
 

@@ -7,11 +7,13 @@ import bisect
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..protocol.jobs import JobInfo
 from .placement import Placement, WaitingJob, place
 from .run import Run
+from .workers import model_key
 
 
 def job_directory(info: JobInfo) -> Path:
@@ -59,6 +61,11 @@ class Job:
         """Where its files are."""
         return job_directory(self.info)
 
+    @cached_property
+    def model_key(self) -> str:
+        """Digest of what its model is built from."""
+        return model_key(self.info.request)
+
     @property
     def queue_key(self) -> tuple[int, int]:
         """What it is sorted by: priority, then age."""
@@ -81,6 +88,7 @@ class JobQueue:
         self._held: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
         self._paused: str | None = None
+        self._models: dict[str, str] = {}
         self._placement: Placement | None = None
 
     def __len__(self) -> int:
@@ -166,6 +174,12 @@ class JobQueue:
         self._placement = None
         return True
 
+    def keep(self, models: Mapping[str, str]) -> None:
+        """Take note of the devices that have a model in memory, and of its key."""
+        if models != self._models:
+            self._models = dict(models)
+            self._placement = None
+
     @property
     def blocked(self) -> dict[str, str]:
         """The devices that somebody else uses, as last said to `block`."""
@@ -226,8 +240,9 @@ class JobQueue:
                     job.info.request.num_gpus,
                     job.info.request.device,
                     rests=job in self._after_crash,
+                    key=job.model_key if self._models else "",
                 )
                 for _, _, job in self._waiting
             ]
-            self._placement = place(waiting, self.devices, self._held, self._blocked, self._paused)
+            self._placement = place(waiting, self.devices, self._held, self._blocked, self._paused, self._models)
         return self._placement

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ..protocol.jobs import EvaluateRequest, Progress
+from ..protocol.jobs import EvaluateRequest, Progress, StartKind
 from ..protocol.run import RunFiles, RunSpec
 from .environment import evaluation_environment
 from .following import EventReader, ProgressBook
 from .process import EvaluationProcess
 from .stalling import StallWatch
 from .template import Template
+from .workers import model_key
 
 # How often a running evaluation's events are read.
 POLL_SECONDS = 0.2
@@ -59,6 +60,8 @@ class RunPlan:
         How long it may run; None for ever.
     stall_factor, stall_seconds
         See `StallWatch`.
+    keep
+        Whether it may stay when it is over, with the model in memory.
     """
 
     job_id: str
@@ -71,6 +74,12 @@ class RunPlan:
     seconds: float | None = None
     stall_factor: float = 10.0
     stall_seconds: float = 1800.0
+    keep: bool = False
+
+    @property
+    def key(self) -> str:
+        """Digest of what its model is built from."""
+        return model_key(self.request)
 
 
 def can_be_forked(devices: Sequence[str]) -> bool:
@@ -92,6 +101,8 @@ class Run:
         Open files that the evaluation keeps as long as it lives: the locks of its devices.
     template
         What it is forked from, if it can be.
+    warm
+        An evaluation that stayed on the device, with the model in memory.
 
     Attributes
     ----------
@@ -103,10 +114,20 @@ class Run:
         For `Stop.STALL`, what was noticed.
     members
         Numbers of its processes, as seen before it was stopped.
+    stayed
+        Its processes, if they stay after it is over.
     """
 
-    def __init__(self, plan: RunPlan, inherited: Sequence[int] = (), template: Template | None = None) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        inherited: Sequence[int] = (),
+        template: Template | None = None,
+        warm: EvaluationProcess | None = None,
+    ) -> None:
         self.plan = plan
+        self._warm = warm
+        self.stayed: EvaluationProcess | None = None
         self._template = template if can_be_forked(plan.devices) else None
         self._inherited = tuple(inherited)
         self.exit_code: int | None = None
@@ -140,6 +161,11 @@ class Run:
         return [*self._inherited, *([] if pipe is None else [pipe])]
 
     @property
+    def start_kind(self) -> StartKind | None:
+        """How it was begun, once it was."""
+        return None if self._process is None else self._process.start_kind
+
+    @property
     def notices(self) -> list[str]:
         """What the evaluation wants its user to know."""
         return self._book.notices
@@ -156,12 +182,7 @@ class Run:
         try:
             if self._told_to_stop():
                 return
-            environment = evaluation_environment(os.environ, self.plan.devices, self.plan.threads)
-            starting = asyncio.create_task(
-                EvaluationProcess.start(
-                    self.plan.job_dir, self.plan.attempt, environment, self._inherited, self._template
-                )
-            )
+            starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stopping.wait())
             try:
                 await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +200,13 @@ class Run:
             await self._follow(self._process, on_progress)
         finally:
             self.files.spec.unlink(missing_ok=True)
+
+    async def _start(self) -> EvaluationProcess:
+        plan = self.plan
+        environment = evaluation_environment(os.environ, plan.devices, plan.threads)
+        if self._warm is not None and await self._warm.take(plan.job_dir, plan.attempt, environment):
+            return self._warm
+        return await EvaluationProcess.start(plan.job_dir, plan.attempt, environment, self._inherited, self._template)
 
     def catch_up(self) -> None:
         """Read what an attempt that an earlier server followed has told; blocking."""
@@ -206,6 +234,8 @@ class Run:
                 done_since = done_since or now
             await self._stop_if_due(process, watch, now, done_since)
         self.exit_code = over.result()
+        if process.stays and not self._told_to_stop():
+            self.stayed = process
 
     async def _stop_if_due(
         self, process: EvaluationProcess, watch: StallWatch, now: float, done_since: float | None
@@ -248,8 +278,10 @@ class Run:
             device_kind="cuda" if plan.devices[0].startswith("cuda:") else "cpu",
             ranks=len(plan.devices),
             threads=plan.threads,
+            keep=plan.keep and len(plan.devices) == 1 and plan.request.launcher_args is None,
         )
         path = self.files.spec
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new job has none before it begins
         path.unlink(missing_ok=True)
         # It may hold secrets of the request: private from the first byte.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

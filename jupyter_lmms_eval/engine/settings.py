@@ -33,6 +33,8 @@ class SchedulerSettings:
         Share of a GPU's memory that must be free of other people's processes before an evaluation starts there.
     keep_imported
         Whether a process with lmms-eval imported is kept, from which evaluations are forked.
+    keep_models
+        Seconds for which a model stays in memory after its job, for another one; 0 keeps none.
     disk_reserve
         Bytes that must be free on the disk of the jobs; below, nothing is accepted and nothing starts.
     """
@@ -47,6 +49,7 @@ class SchedulerSettings:
     stall_seconds: float = 1800.0
     min_free_gpu_memory: float = 0.5
     keep_imported: bool = True
+    keep_models: float = 300.0
     disk_reserve: int = 16 << 20
 
     @property

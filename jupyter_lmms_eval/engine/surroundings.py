@@ -102,6 +102,18 @@ class Surroundings:
                 self._without_locks(error)
         return HeldLocks(())
 
+    def ask_for(self, devices: Collection[str]) -> None:
+        """Ask other servers for devices that they have without using them."""
+        if self._locks is not None and devices:
+            try:
+                self._locks.ask_for(devices)
+            except OSError as error:
+                self._without_locks(error)
+
+    def asked(self, device: str) -> int:
+        """Return a number that is another one after another server asked for a device."""
+        return 0 if self._locks is None else self._locks.asked(device)
+
     async def left_by(self, pids: Collection[int], devices: Sequence[str]) -> None:
         """Wait until the driver no longer counts killed processes among those on their GPUs.
 

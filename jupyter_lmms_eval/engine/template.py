@@ -128,7 +128,7 @@ class Template:
         environment
             Its environment.
         descriptors
-            Its log, the read end of a pipe that we hold, and the locks of its devices.
+            Its log, a socket whose other end we hold, and the locks of its devices.
 
         Returns
         -------

@@ -82,6 +82,7 @@ FLAGS = (
         "fresh_processes",
         "Start every evaluation as a fresh process, seconds slower, instead of keeping one (1 GB) to fork them from",
     ),
+    Flag("keep_models", "Seconds for which a model stays in memory for the next job; 0 keeps none", metavar="S"),
     Flag("cancelled_as_failed", "Say `failed` of cancelled jobs, for lmms-eval's own client, which would wait forever"),
 )
 

@@ -139,12 +139,11 @@ def devices(_: Any, __: argparse.Namespace) -> Table:
 
 
 def free(_: Any, __: argparse.Namespace) -> Table:
-    """Say who holds which device."""
-    return _devices_table(
-        session.client(),
-        "Nothing is kept between evaluations: each gives its device back when it ends. "
-        "To free one sooner: %lmms_eval_server cancel JOB",
-    )
+    """Take models out of memory that stay there for the next job."""
+    client = session.client()
+    freed = client.free()
+    said = f"Free now: {', '.join(freed)}" if freed else "No model was in memory without a job"
+    return _devices_table(client, f"{said}. To end a job: %lmms_eval_server cancel JOB")
 
 
 def here_or_chosen() -> ServerRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -223,6 +223,9 @@ class AttemptEnd(str, Enum):
     """The server ended, or its machine."""
 
 
+StartKind = Literal["fresh", "forked", "warm"]
+
+
 class Attempt(BaseModel):
     """One start of a job, and how it ended."""
 
@@ -230,6 +233,11 @@ class Attempt(BaseModel):
     started_at: str
     seconds: float = Field(default=0, description="How long it ran")
     devices: list[str] = Field(default_factory=list)
+    start: StartKind | None = Field(
+        default=None,
+        description="How it was begun: in a fresh process, in one forked from a process that has imported everything, "
+        "or warm, in one that has the model in memory",
+    )
     batch_size: int | str | None = Field(default=None, description="If another one than requested was used")
     samples_done: int = Field(default=0, description="Samples answered when it ended, earlier attempts' too")
     ended: AttemptEnd | None = Field(default=None, description="Null while it runs")

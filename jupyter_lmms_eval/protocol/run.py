@@ -83,15 +83,25 @@ class RunSpec(BaseModel):
     ranks: int = Field(default=1, ge=1, description="Processes that share the samples")
     threads: int = Field(default=1, ge=1, description="Compute threads per rank")
     chunk_seconds: float = Field(default=2.0, gt=0, description="Aimed duration of a chunk of requests")
+    keep: bool = Field(default=False, description="Whether to stay, with the model in memory, for another attempt")
 
 
-class ForkRequest(BaseModel):
-    """What a template process is asked to fork."""
+class NextAttempt(BaseModel):
+    """What an evaluation that stayed is asked to run, by packets between the server and its supervisor.
 
-    number: int = Field(description="Which request it is; the answer repeats it")
+    It answers ``{"taken": ATTEMPT}``, or ``{"stale": WHY}`` and ends; ``{"ended": EXIT_CODE}`` once an attempt is over
+    and it stays again.
+    """
+
     job_dir: str
     attempt: int
     environment: dict[str, str] = Field(description="The evaluation's whole environment")
+
+
+class ForkRequest(NextAttempt):
+    """What a template process is asked to fork."""
+
+    number: int = Field(description="Which request it is; the answer repeats it")
 
 
 class RunEvent(BaseModel):

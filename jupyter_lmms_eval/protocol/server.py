@@ -31,6 +31,9 @@ class Device(BaseModel):
     utilization: float | None = Field(default=None, description="Busy share of the last second, 0 to 1")
     job_id: str | None = Field(default=None, description="The job that holds it")
     held_by: str | None = Field(default=None, description="Who else keeps jobs from it, in words")
+    model: str | None = Field(
+        default=None, description="The type of the model that stays in its memory; it goes when another job wants it"
+    )
 
 
 class DeviceList(BaseModel):
@@ -39,18 +42,86 @@ class DeviceList(BaseModel):
     devices: list[Device]
 
 
+class FreedDevices(BaseModel):
+    """Devices whose models were taken out of memory."""
+
+    freed: list[str]
+
+
+TaskKind = Literal["task", "group", "tag"]
+
+
+class TaskDetails(BaseModel):
+    """What is known of a task, a group of tasks, or a tag without loading it."""
+
+    name: str
+    kind: TaskKind
+    output_type: str | None = Field(default=None, description="For example `generate_until` or `multiple_choice`")
+    dataset_path: str | None = None
+    dataset_name: str | None = None
+    split: str | None = Field(default=None, description="The split that is evaluated")
+    tasks: list[str] = Field(default_factory=list, description="Members of a group or a tag")
+    tags: list[str] = Field(default_factory=list, description="Tags and groups that it is a member of")
+    description: str | None = Field(
+        default=None, description="As the definition has it; lmms-eval may put it before each question"
+    )
+    alias: str | None = Field(default=None, description="How tables of results call it")
+    metrics: list[str] = Field(default_factory=list)
+    samples: int | None = Field(
+        default=None, description="As the last evaluation here counted them, or the data on this machine; else null"
+    )
+    num_fewshot: int | None = Field(default=None, description="Examples before each question unless a request says")
+    modality: str | None = Field(default=None, description="`video` where the definition says so; null: not known")
+    file: str | None = Field(default=None, description="The file that defines it")
+
+
 class TaskList(BaseModel):
     """Names that a request may give as tasks."""
 
     tasks: list[str]
     groups: list[str] = Field(default_factory=list)
     tags: list[str] = Field(default_factory=list)
+    total: int | None = Field(default=None, description="How many match, if something was searched for")
+    details: list[TaskDetails] | None = Field(default=None, description="Of each of `tasks`, if asked for")
 
 
 class ModelList(BaseModel):
     """Names that a request may give as model."""
 
     models: list[str]
+
+
+class ModelArgument(BaseModel):
+    """An argument of a model's constructor, as its source has it."""
+
+    name: str
+    default: str | None = Field(default=None, description="As written in Python; null if it has none")
+    annotation: str | None = Field(default=None, description="As written in Python")
+    required: bool = False
+
+
+class ModelClass(BaseModel):
+    """One of the classes behind a model's name."""
+
+    module: str
+    name: str
+    description: str | None = Field(default=None, description="First line of what its author wrote of it")
+    arguments: list[ModelArgument] | None = Field(
+        default=None, description="What `model_args` may give; null if the source cannot be read"
+    )
+    more_arguments: bool = Field(default=False, description="Whether it takes others too")
+    missing_packages: list[str] = Field(
+        default_factory=list, description="Packages its module imports that are not installed beside the server"
+    )
+
+
+class ModelDetails(BaseModel):
+    """What is known of a model type without importing it."""
+
+    name: str
+    aliases: list[str] = Field(default_factory=list)
+    chat: ModelClass | None = Field(default=None, description="Used unless a request says `force_simple`")
+    simple: ModelClass | None = None
 
 
 class MergeRequest(BaseModel):

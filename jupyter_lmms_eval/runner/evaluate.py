@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from . import startup
 from .events import EventLog, Phases
 from .failure import failure_of
 from .records import write_atomically
+from .resident import Resident
 from .spec import read_spec
 
 
@@ -31,9 +33,11 @@ class Evaluation:
         Which of the attempt's processes this is.
     began
         When it began, by ``time.monotonic``.
+    resident
+        What this process keeps of its evaluations.
     """
 
-    def __init__(self, files: RunFiles, spec: RunSpec, rank: int, began: float) -> None:
+    def __init__(self, files: RunFiles, spec: RunSpec, rank: int, began: float, resident: Resident) -> None:
         from .finishing import Finishing
         from .journal import Journal
         from .progress import SampleCounter
@@ -42,6 +46,7 @@ class Evaluation:
         self.files = files
         self.spec = spec
         self.rank = rank
+        self.resident = resident
         self.events = EventLog(files.events, spec.attempt, rank)
         self.phases = Phases(self.events, began)
         self.counter = SampleCounter()
@@ -63,19 +68,17 @@ class Evaluation:
         from .instruments import Instruments
         from .options import match_tasks, namespace_for
         from .saving import model_name_of, tracker_for
+        from .task_cache import TaskCache
 
         request = self.spec.request
         output = self.files.output(self.spec.attempt)
         output.mkdir(parents=True, exist_ok=True)
         options = namespace_for(self.spec, str(output))
         self.errors_logged = upstream_fixes.plain_log(request.verbosity)
-        upstream_fixes.no_surrounding_repository()
-        upstream_fixes.typed_generation_arguments()
-        upstream_fixes.real_exceptions()
-        upstream_fixes.bounded_peer_timeout()
-        upstream_fixes.groups_without_scores()
+        upstream_fixes.apply()
         limits = upstream_fixes.LimitPerTask(request.limit, request.offset, self._planned)
-        limits.install()
+        if self.spec.keep:
+            TaskCache().install()
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
@@ -83,48 +86,48 @@ class Evaluation:
             self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt, self.turns
         )
         instruments = Instruments(
-            self.spec, self.phases, self.answering, accelerator, self.finishing.leave_out_incomplete
+            self.spec, self.phases, self.answering, accelerator, self.resident, self.finishing.leave_out_incomplete
         )
-        instruments.install()
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
-        results = evaluator.simple_evaluate(
-            model=options.model,
-            model_args=options.model_args,
-            tasks=tasks,
-            num_fewshot=options.num_fewshot,
-            batch_size=options.batch_size,
-            max_batch_size=options.max_batch_size,
-            device=options.device,
-            use_cache=options.use_cache,
-            limit=options.limit,
-            offset=options.offset,
-            check_integrity=options.check_integrity,
-            write_out=options.write_out,
-            log_samples=options.log_samples,
-            evaluation_tracker=tracker,
-            system_instruction=options.system_instruction,
-            apply_chat_template=options.apply_chat_template,
-            fewshot_as_multiturn=options.fewshot_as_multiturn,
-            gen_kwargs=options.gen_kwargs,
-            task_manager=manager,
-            verbosity=options.verbosity,
-            predict_only=options.predict_only,
-            random_seed=options.seed[0],
-            numpy_random_seed=options.seed[1],
-            torch_random_seed=options.seed[2],
-            fewshot_random_seed=options.seed[3],
-            cli_args=options,
-            datetime_str=stamp,
-            distributed_executor_backend="accelerate" if accelerator is None else "torchrun",
-            force_simple=options.force_simple,
-            launcher_args=options.launcher_args,
-            repeats=options.repeats,
-            baseline=options.baseline,
-            max_tokens=options.max_tokens,
-            process_docs_parallel=options.process_docs_parallel,
-            **evaluator.request_caching_arg_to_dict(cache_requests=options.cache_requests),
-        )
+        with limits.applied(), instruments.installed():
+            results = evaluator.simple_evaluate(
+                model=options.model,
+                model_args=options.model_args,
+                tasks=tasks,
+                num_fewshot=options.num_fewshot,
+                batch_size=options.batch_size,
+                max_batch_size=options.max_batch_size,
+                device=options.device,
+                use_cache=options.use_cache,
+                limit=options.limit,
+                offset=options.offset,
+                check_integrity=options.check_integrity,
+                write_out=options.write_out,
+                log_samples=options.log_samples,
+                evaluation_tracker=tracker,
+                system_instruction=options.system_instruction,
+                apply_chat_template=options.apply_chat_template,
+                fewshot_as_multiturn=options.fewshot_as_multiturn,
+                gen_kwargs=options.gen_kwargs,
+                task_manager=manager,
+                verbosity=options.verbosity,
+                predict_only=options.predict_only,
+                random_seed=options.seed[0],
+                numpy_random_seed=options.seed[1],
+                torch_random_seed=options.seed[2],
+                fewshot_random_seed=options.seed[3],
+                cli_args=options,
+                datetime_str=stamp,
+                distributed_executor_backend="accelerate" if accelerator is None else "torchrun",
+                force_simple=options.force_simple,
+                launcher_args=options.launcher_args,
+                repeats=options.repeats,
+                baseline=options.baseline,
+                max_tokens=options.max_tokens,
+                process_docs_parallel=options.process_docs_parallel,
+                **evaluator.request_caching_arg_to_dict(cache_requests=options.cache_requests),
+            )
         if results is None:  # only rank 0 has them
             return RunOutcome(status="ok", timings=self.phases.timings(), errors_logged=self.errors_logged())
         limits.correct(results, self.finishing.scored)
@@ -201,8 +204,8 @@ def _none_logged() -> int:
     return 0
 
 
-def evaluate(job_dir: str, attempt: int, began: float) -> NoReturn:
-    """Run the rank named by ``RANK`` to its end, and end the process.
+def evaluate(job_dir: str, attempt: int, began: float, talk: int | None = None) -> NoReturn:
+    """Run the rank named by ``RANK`` to its end, and others after it while this process may stay; then end it.
 
     Parameters
     ----------
@@ -212,13 +215,22 @@ def evaluate(job_dir: str, attempt: int, began: float) -> NoReturn:
         Which attempt at the job this is.
     began
         When the process began, by ``time.monotonic``.
+    talk
+        Descriptor by which it talks with its supervisor when it stays; None if it is not to stay.
     """
+    resident = Resident(talk)
+    while True:
+        another = resident.next_attempt(_attempt(job_dir, attempt, began, resident))
+        job_dir, attempt, began = another.job_dir, another.attempt, time.monotonic()
+
+
+def _attempt(job_dir: str, attempt: int, began: float, resident: Resident) -> int:
     files = RunFiles(job_dir)
     spec = read_spec(files, attempt)
     rank = int(os.environ.get("RANK", "0"))
     evaluation: Evaluation | None = None
     try:
-        evaluation = Evaluation(files, spec, rank, began)
+        evaluation = Evaluation(files, spec, rank, began, resident)
         outcome = evaluation.run()
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
         secrets = secrets_of(os.environ, spec.request.model_args)
@@ -233,5 +245,5 @@ def evaluate(job_dir: str, attempt: int, began: float) -> NoReturn:
         write_atomically(files.outcome(attempt, rank), outcome.model_dump_json(indent=1))
     except OSError as error:
         print(f"the outcome ({outcome.status}) could not be written: {error}", file=sys.stderr)
-        startup.leave(EXIT_DISK_FULL)
-    startup.leave(0 if outcome.status == "ok" else 1)
+        return EXIT_DISK_FULL
+    return 0 if outcome.status == "ok" else 1

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..protocol.run import RunSpec
 from .environment import rank_environment
 from .kinship import die_with
 from .stacks import write_stacks
+from .titles import retitle
 
 _POLL_SECONDS = 0.01
+_MOST_DESCRIPTORS = 1 << 20
 
 
 class ForkedRank:
@@ -65,18 +67,16 @@ class ForkedRank:
         self.send_signal(signal.SIGTERM)
 
 
-def fork_rank(spec: RunSpec, private: Sequence[int]) -> Callable[[int, int], ForkedRank]:
+def fork_rank(spec: RunSpec) -> Callable[[int, int, int | None], ForkedRank]:
     """Return what starts ranks by forking.
 
     Parameters
     ----------
     spec
         What they run.
-    private
-        Descriptors of the supervisor that no rank may have.
     """
 
-    def start(rank: int, output: int) -> ForkedRank:
+    def start(rank: int, output: int, talk: int | None) -> ForkedRank:
         supervisor = os.getpid()
         began = time.monotonic()
         pid = os.fork()
@@ -88,8 +88,7 @@ def fork_rank(spec: RunSpec, private: Sequence[int]) -> Callable[[int, int], For
                 signal.signal(number, signal.SIG_DFL)
             for standard in (1, 2):
                 os.dup2(output, standard)
-            for descriptor in (output, *private):
-                os.close(descriptor)
+            _keep_only(talk)
             environment = rank_environment(os.environ, spec, rank)
             os.environ.clear()
             os.environ.update(environment)
@@ -101,15 +100,17 @@ def fork_rank(spec: RunSpec, private: Sequence[int]) -> Callable[[int, int], For
             from .evaluate import evaluate
 
             torch.set_num_threads(spec.threads)
-            evaluate(spec.job_dir, spec.attempt, began)
+            evaluate(spec.job_dir, spec.attempt, began, talk)
         finally:
             os._exit(1)  # evaluate() never returns; whatever comes here must not go on as a supervisor
 
     return start
 
 
-def retitle(module: str, *arguments: str) -> None:
-    """Let lists of processes show a forked child as what it does."""
-    from setproctitle import setproctitle
-
-    setproctitle(" ".join([sys.executable, "-m", module, *arguments]))
+def _keep_only(talk: int | None) -> None:
+    """Close every descriptor but the standard ones and one more, as starting a program does."""
+    first = 3
+    if talk is not None:
+        os.closerange(first, talk)
+        first = talk + 1
+    os.closerange(first, _MOST_DESCRIPTORS)

@@ -23,15 +23,15 @@ class ImportedFiles:
     Attributes
     ----------
     states
-        Size and time of change of each.
+        Size, and times of modification and of change, of each.
     """
 
-    states: Mapping[str, tuple[int, int]]
+    states: Mapping[str, tuple[int, int, int]]
 
     @classmethod
     def now(cls) -> ImportedFiles:
         """Take note of what is imported by now."""
-        found: dict[str, tuple[int, int]] = {}
+        found: dict[str, tuple[int, int, int]] = {}
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
             if isinstance(file, str) and (state := _state(file)):
@@ -43,15 +43,36 @@ class ImportedFiles:
         return next((file for file, state in self.states.items() if _state(file) != state), None)
 
 
-def _state(file: str) -> tuple[int, int] | None:
+def changed_since(began: int) -> str | None:
+    """Return a file of an imported module that was changed since a process began; None if none was.
+
+    Whatever replaces a file gives it another time of change, also where it keeps the time of modification.
+
+    Parameters
+    ----------
+    began
+        Nanoseconds since the epoch.
+    """
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            state = _state(file)
+            if state is not None and state[2] > began:
+                return file
+    return None
+
+
+def _state(file: str) -> tuple[int, int, int] | None:
     try:
         status = os.stat(file)  # noqa: PTH116  (thousands of them)
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def differing_variables(imported_under: Mapping[str, str], wanted: Mapping[str, str]) -> str | None:
+def differing_variables(
+    imported_under: Mapping[str, str], wanted: Mapping[str, str], *, secrets: bool = False
+) -> str | None:
     """Return a variable that an import may have read and that is another by now; None if there is none.
 
     Parameters
@@ -60,9 +81,11 @@ def differing_variables(imported_under: Mapping[str, str], wanted: Mapping[str, 
         The environment at the time of the imports.
     wanted
         The environment of a job.
+    secrets
+        Whether secrets count: no import reads them, but models do when they are built.
     """
     for name in sorted({*imported_under, *wanted}):
-        if name in _OWN_OF_A_JOB or is_secret_name(name):
+        if name in _OWN_OF_A_JOB or (is_secret_name(name) and not secrets):
             continue
         if imported_under.get(name) != wanted.get(name):
             return name

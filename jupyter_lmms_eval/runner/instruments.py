@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..protocol.run import RunSpec
@@ -13,6 +14,8 @@ from .events import Phases
 from .llava_context import count_context_with_pictures
 from .model_building import ModelFactory
 from .optional_packages import OptionalPackages
+from .replacing import replaced
+from .resident import Resident
 from .upstream_fixes import device_for_ranks
 from .weights import fingerprint_of_arguments
 
@@ -34,31 +37,40 @@ class Instruments:
         Who feeds the model.
     accelerator
         The process group of several ranks, if there are several.
+    resident
+        May have the model from an evaluation before.
     answered
         Called when nothing will be asked any more, before the scoring.
     """
 
     def __init__(
-        self, spec: RunSpec, phases: Phases, answering: Answering, accelerator: Any, answered: Callable[[], None]
+        self,
+        spec: RunSpec,
+        phases: Phases,
+        answering: Answering,
+        accelerator: Any,
+        resident: Resident,
+        answered: Callable[[], None],
     ) -> None:
         self._spec = spec
         self._phases = phases
         self._answering = answering
         self._accelerator = accelerator
+        self._resident = resident
         self._answered = answered
         self.adapter = ""
 
-    def install(self) -> None:
+    @contextmanager
+    def installed(self) -> Iterator[None]:
         """Take the places of the functions that the evaluator calls."""
         from lmms_eval import evaluator, models
 
         get_model = models.get_model
         packages = OptionalPackages()
-        packages.install()
 
         def factory(name: str, force_simple: bool = False) -> ModelFactory:
             self._phases.enter("loading model")
-            return ModelFactory(get_model(name, force_simple), self._spec, packages, self._built)
+            return ModelFactory(get_model(name, force_simple), self._spec, packages, self._resident, self._built)
 
         converse = evaluator._run_generate_until_agentic  # noqa: SLF001
 
@@ -69,8 +81,12 @@ class Instruments:
             )
             return one(requests)
 
-        models.get_model = factory
-        evaluator._run_generate_until_agentic = converse_one_by_one  # noqa: SLF001
+        with (
+            packages.listening(),
+            replaced(models, "get_model", factory),
+            replaced(evaluator, "_run_generate_until_agentic", converse_one_by_one),
+        ):
+            yield
 
     def _built(self, model: Any, arguments: dict[str, Any]) -> None:
         self.adapter = "simple" if model.is_simple else "chat"
@@ -83,7 +99,8 @@ class Instruments:
         def clean_and_score() -> None:  # the evaluator's sign that it will ask no more
             self._answered()
             self._phases.enter("scoring")
-            clean()
+            if not self._resident.kept:  # it takes the model apart
+                clean()
 
         model.clean = clean_and_score
         self._phases.enter("loading data")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ..protocol.jobs import EvaluateRequest
 from ..protocol.run import RunSpec
 from .optional_packages import OptionalPackages
+from .resident import Resident
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class ModelFactory:
         What is to be run.
     packages
         What the models missed when they were imported.
+    resident
+        May have the model already, and keeps what is built.
     built
         Called with the model and its ``model_args``.
     """
@@ -102,17 +106,23 @@ class ModelFactory:
         model_class: type,
         spec: RunSpec,
         packages: OptionalPackages,
+        resident: Resident,
         built: Callable[[Any, dict[str, Any]], None],
     ) -> None:
         self._class = model_class
         self._spec = spec
         self._packages = packages
+        self._resident = resident
         self._built = built
 
     def create_from_arg_string(self, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Build the model; the evaluator's own arguments are a text that has lost the types."""
         from lmms_eval.utils import simple_parse_args_string
 
+        if (kept := self._resident.kept) is not None:
+            model = kept.renewed()
+            self._built(model, kept.arguments)
+            return model
         request = self._spec.request
         given = request.model_args if request.model_args is not None else {}
         if isinstance(given, str):
@@ -120,9 +130,12 @@ class ModelFactory:
         arguments = constructor_arguments(
             given, accepted_by(self._class), request, self._spec.device_kind, self._spec.ranks
         )
+        before = dict(os.environ)
         try:
             model = self._class(**arguments)
         except TypeError as error:
             raise self._packages.explain(error, self._class) from error
+        if self._spec.keep:
+            self._resident.keep(model, given, before)
         self._built(model, given)
         return model

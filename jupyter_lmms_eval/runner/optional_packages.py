@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from .replacing import replaced
 
 
 class OptionalPackages:
@@ -17,20 +21,22 @@ class OptionalPackages:
     def __init__(self) -> None:
         self._missed: dict[str, list[str]] = defaultdict(list)
 
-    def install(self) -> None:
+    @contextmanager
+    def listening(self) -> Iterator[None]:
         """Listen to the imports of models; before any model is imported."""
         from lmms_eval import imports
 
         optional_import = imports.optional_import
 
-        def listening(module_name: str, *rest: Any, **options: Any) -> Any:
+        def listen(module_name: str, *rest: Any, **options: Any) -> Any:
             found = optional_import(module_name, *rest, **options)
             if not found[1]:
                 importer = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
                 self._missed[importer].append(module_name.partition(".")[0])
             return found
 
-        imports.optional_import = listening
+        with replaced(imports, "optional_import", listen):
+            yield
 
     def explain(self, error: TypeError, model_class: type) -> Exception:
         """Return what an error in a model's constructor means: a missing package, or just itself."""

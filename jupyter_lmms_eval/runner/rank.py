@@ -1,4 +1,7 @@
-"""Begins one rank of an attempt: ``python -m jupyter_lmms_eval.runner.rank JOB_DIR ATTEMPT [SUPERVISOR_PID]``."""
+"""Begins one rank of an attempt: ``python -m jupyter_lmms_eval.runner.rank JOB_DIR ATTEMPT [SUPERVISOR_PID [FD]]``.
+
+Through the descriptor, if it is given one, it talks with its supervisor when it stays after its evaluation.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def main() -> NoReturn:
     write_stacks()
     from .evaluate import evaluate
 
-    evaluate(sys.argv[1], int(sys.argv[2]), began)
+    evaluate(sys.argv[1], int(sys.argv[2]), began, int(sys.argv[4]) if len(sys.argv) > 4 else None)
 
 
 if __name__ == "__main__":

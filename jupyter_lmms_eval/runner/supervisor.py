@@ -1,11 +1,14 @@
-"""Keeps watch over the processes of one attempt: their output, their end, and the parent they must not outlive."""
+"""Keeps watch over the processes of an attempt: their output, their end, and the parent they must not outlive."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,14 +21,17 @@ import psutil
 
 from ..protocol.jobs import Failure
 from ..protocol.redaction import secrets_of
-from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, RunFiles, RunOutcome, RunSpec
+from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, NextAttempt, RunFiles, RunOutcome, RunSpec
 from .environment import rank_environment
 from .failure import failure_of_exit
 from .joblog import JobLog
 from .kinship import adopt_orphans
 from .logfile import LogFilter
 from .records import write_atomically
+from .resident import LONGEST_MESSAGE
+from .spec import read_spec
 from .stacks import REQUEST, requests_held_back
+from .titles import retitle
 
 GRACE_SECONDS = 3.0
 # A rank whose peer is gone would wait in a collective for the process group's timeout.
@@ -58,9 +64,12 @@ class Rank(Protocol):
         """Ask it to end."""
 
 
+StartRank = Callable[[int, int, "int | None"], Rank]
+
+
 @dataclass
 class Supervision:
-    """One attempt under watch.
+    """One attempt under watch, and those that follow it in the same processes.
 
     Parameters
     ----------
@@ -68,18 +77,22 @@ class Supervision:
         The job's files.
     spec
         What is run.
-    parent_fd
-        Read end of a pipe whose other end the server holds; its end means the server is gone.
+    server
+        A socket or pipe whose other end the server holds; its end means the server is gone. A rank that stays needs
+        a socket: further attempts come through it.
     start_rank
-        Starts a rank, given its number and the descriptor for its output; a fresh process if None.
+        Starts a rank, given its number, the descriptor for its output and, if it may stay, that for talking with it;
+        a fresh process if None.
     """
 
     files: RunFiles
     spec: RunSpec
-    parent_fd: int | None = None
-    start_rank: Callable[[int, int], Rank] | None = None
+    server: int | None = None
+    start_rank: StartRank | None = None
     ranks: list[Rank] = field(default_factory=list)
     interrupted: bool = False
+    _rank: socket.socket | None = None
+    _stays: bool = False
     _stacks_requested: bool = False
     _stacks_due: deque[int] = field(default_factory=deque)
     _stacks_at: float = float("-inf")
@@ -88,14 +101,14 @@ class Supervision:
     _failed_first: list[int] = field(default_factory=list)
 
     def run(self) -> int:
-        """Run the attempt to its end.
+        """Run the attempt to its end, and as many others as come while the rank stays.
 
         Returns
         -------
         int
-            0 if it succeeded, 1 if it failed, 143 if it was interrupted: such an attempt leaves no outcome,
-            unless it had one already, because it says nothing about the job. 74 (EX_IOERR) if the outcome could
-            not be written, mostly because the disk is full; then there is none, and the job failed.
+            Of the last attempt: 0 if it succeeded, 1 if it failed, 143 if it was interrupted: such an attempt leaves
+            no outcome, unless it had one already, because it says nothing about the job. 74 (EX_IOERR) if the
+            outcome could not be written, mostly because the disk is full; then there is none, and the job failed.
 
         Notes
         -----
@@ -106,14 +119,26 @@ class Supervision:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGINT, self._on_sigterm)
         signal.signal(REQUEST, self._on_stacks_request)
+        output = self._start_ranks()
+        try:
+            while True:
+                code = self._attempt(output)
+                if not self._stays or self._rank is None or self.server is None:
+                    return code
+                if not _told(self.server, ended=code) or not self._another(self.server, self._rank, output):
+                    return code
+        finally:
+            os.close(output)
+            self._end_descendants()
+
+    def _attempt(self, output: int) -> int:
         cleaner = LogFilter(secrets_of(os.environ, self.spec.request.model_args))
         with contextlib.closing(JobLog(self.files.log)) as log:
-            output = self._start_ranks()
             try:
                 self._watch(output, cleaner, log)
             finally:
-                os.close(output)
-                self._end_descendants()
+                if not self._stays:
+                    self._end_descendants()
             log.write(cleaner.flush(time.monotonic(), final=True))
         return self._conclude(list(cleaner.last_lines))
 
@@ -125,46 +150,63 @@ class Supervision:
 
     def _start_ranks(self) -> int:
         reader, writer = os.pipe()
+        theirs: socket.socket | None = None
+        if self.spec.keep and self.spec.ranks == 1 and self.server is not None:
+            self._rank, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with requests_held_back():
                 for rank in range(self.spec.ranks):
                     # Ranks are started here and not by torchrun: torchrun gives each its own session, where neither
                     # a signal to the job's group nor the end of this process would reach it.
-                    self.ranks.append((self.start_rank or self._fresh_rank)(rank, writer))
+                    start = self.start_rank or self._fresh_rank
+                    self.ranks.append(start(rank, writer, None if theirs is None else theirs.fileno()))
         finally:
             os.close(writer)
+            if theirs is not None:
+                theirs.close()
         return reader
 
-    def _fresh_rank(self, rank: int, output: int) -> Rank:
+    def _fresh_rank(self, rank: int, output: int, talk: int | None) -> Rank:
         what = [str(self.files.job_dir), str(self.spec.attempt), str(os.getpid())]
         return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.rank", *what],
+            [sys.executable, "-m", f"{__package__}.rank", *what, *([] if talk is None else [str(talk)])],
             cwd=self.files.job_dir,
             env=rank_environment(os.environ, self.spec, rank),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            pass_fds=() if talk is None else (talk,),
         )
 
     def _watch(self, output: int, cleaner: LogFilter, log: JobLog) -> None:
         os.set_blocking(output, False)
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
-            if self.parent_fd is not None:
-                selector.register(self.parent_fd, selectors.EVENT_READ)
+            if self.server is not None:
+                selector.register(self.server, selectors.EVENT_READ)
+            if self._rank is not None:
+                selector.register(self._rank, selectors.EVENT_READ)
             all_ended_at: float | None = None
             open_end = True
             while True:
                 hurried = self.interrupted or self._stacks_due or not open_end or all_ended_at is not None
                 ready = {key.fd for key, _ in selector.select(0.01 if hurried else 0.25)}
                 now = time.monotonic()
-                if self.parent_fd in ready and not os.read(self.parent_fd or 0, 4096):
-                    selector.unregister(self.parent_fd or 0)
+                if self.server in ready and not os.read(self.server or 0, 4096):
+                    selector.unregister(self.server or 0)
                     self.interrupted = True
                 if output in ready and not self._pump(output, cleaner, log, now):
                     selector.unregister(output)
                     open_end = False
+                if self._rank is not None and self._rank.fileno() in ready:
+                    # It flushed its output before it said so; what is in the pipe is still of this attempt.
+                    self._stays = bool(self._rank.recv(LONGEST_MESSAGE))
+                    selector.unregister(self._rank)
+                    while self._stays and open_end and self._more(output):
+                        open_end = self._pump(output, cleaner, log, now)
                 log.write(cleaner.flush(now))
+                if self._stays and not self.interrupted:
+                    return
                 self._relay_stacks_request(log, now)
                 self._end_if_needed(now)
                 if all(rank.poll() is not None for rank in self.ranks):
@@ -180,6 +222,51 @@ class Supervision:
             return True
         log.write(cleaner.feed(data, now))
         return bool(data)
+
+    @staticmethod
+    def _more(output: int) -> bool:
+        return bool(select.select([output], [], [], 0)[0])
+
+    # ------------------------------------------------------------------------------------------- between two attempts
+
+    def _another(self, server: int, rank: socket.socket, output: int) -> bool:
+        """Wait until the rank has taken another attempt; false if this process is to end instead."""
+        retitle(f"{__package__}", "waiting")
+        while not self.interrupted:
+            ready, _, _ = select.select([server, rank.fileno(), output], [], [], 1.0)
+            if output in ready and not os.read(output, 1 << 16):  # nobody asked for what it says now
+                return False
+            if rank.fileno() in ready:  # it ends, by itself or not
+                return False
+            if server in ready:
+                order = os.read(server, LONGEST_MESSAGE)
+                return bool(order) and self._taken(server, rank, order)
+        return False
+
+    def _taken(self, server: int, rank: socket.socket, order: bytes) -> bool:
+        try:
+            rank.send(order)
+            answer = json.loads(rank.recv(LONGEST_MESSAGE) or b"{}")
+        except OSError:
+            return False
+        taken = "taken" in answer
+        if taken:
+            self._begin(NextAttempt.model_validate_json(order))
+        return _told(server, **answer) and taken
+
+    def _begin(self, another: NextAttempt) -> None:
+        self.files = RunFiles(another.job_dir)
+        self.spec = read_spec(self.files, another.attempt)
+        self._stays = False
+        self._stacks_requested = False
+        self._stacks_due.clear()
+        os.environ.clear()
+        os.environ.update(another.environment)
+        os.chdir(another.job_dir)
+        with self.files.log.open("ab") as log:
+            for standard in (1, 2):
+                os.dup2(log.fileno(), standard)
+        retitle(f"{__package__}", another.job_dir, str(another.attempt))
 
     def _relay_stacks_request(self, log: JobLog, now: float) -> None:
         """Ask one rank after the other for its stacks; what they started themselves would die of being asked."""
@@ -290,3 +377,12 @@ class Supervision:
         codes = [rank.returncode for rank in self.ranks]
         code = next((code for code in codes if code not in (0, -signal.SIGTERM)), codes[0]) or 0
         return failure_of_exit(code, last_lines, str(self.files.log))
+
+
+def _told(server: int, **message: Any) -> bool:
+    """Tell the server; false if it is gone."""
+    try:
+        os.write(server, json.dumps(message).encode())
+    except OSError:
+        return False
+    return True

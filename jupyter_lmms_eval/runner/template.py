@@ -20,12 +20,13 @@ from typing import Any, NoReturn
 
 from ..protocol.run import ForkRequest, RunFiles
 from . import startup
-from .forking import fork_rank, retitle
+from .forking import fork_rank
 from .imported import ImportedFiles, differing_variables
 from .kinship import die_with
 from .spec import read_spec
 from .supervisor import Supervision
 from .task_cache import TaskCache
+from .titles import retitle
 
 _IMPORTED = (
     "lmms_eval.__main__",
@@ -132,7 +133,7 @@ def become_supervisor(request: ForkRequest, descriptors: list[int], private: lis
     request
         What to run.
     descriptors
-        The log, the read end of the pipe from the server, and the locks of devices.
+        The log, the socket from the server, and the locks of devices.
     private
         What belongs to the template alone.
     """
@@ -143,7 +144,7 @@ def become_supervisor(request: ForkRequest, descriptors: list[int], private: lis
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for own in private:
             own.close()
-        log, parent, *locks = descriptors
+        log, server, *_locks = descriptors  # the locks hold as long as they are open here
         for standard in (1, 2):
             os.dup2(log, standard)
         os.close(log)
@@ -153,7 +154,7 @@ def become_supervisor(request: ForkRequest, descriptors: list[int], private: lis
         retitle("jupyter_lmms_eval.runner", request.job_dir, str(request.attempt))
         files = RunFiles(request.job_dir)
         spec = read_spec(files, request.attempt)
-        code = Supervision(files, spec, parent, start_rank=fork_rank(spec, [parent, *locks])).run()
+        code = Supervision(files, spec, server, start_rank=fork_rank(spec)).run()
     except BaseException as error:  # noqa: BLE001  (a child must never go on as the template)
         print(f"the evaluation could not be started: {type(error).__name__}: {error}", file=sys.stderr)
     startup.leave(code)

@@ -5,13 +5,27 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .replacing import replaced
+
 # Long enough for ranks whose samples take much longer, short enough that a lost rank is noticed the same day.
 PEER_TIMEOUT = timedelta(hours=2)
+
+
+@cache
+def apply() -> None:
+    """Apply those that are the same for every evaluation, once in a process."""
+    no_surrounding_repository()
+    typed_generation_arguments()
+    real_exceptions()
+    bounded_peer_timeout()
+    groups_without_scores()
 
 
 def plain_log(verbosity: str) -> Callable[[], int]:
@@ -169,11 +183,13 @@ class LimitPerTask:
         self._largest = 0
         self.effective: dict[str, int] = {}
 
-    def install(self) -> None:
+    @contextmanager
+    def applied(self) -> Iterator[None]:
         """Take the evaluator's place in resolving the limit."""
         from lmms_eval import evaluator
 
-        evaluator.get_sample_size = self.resolve
+        with replaced(evaluator, "get_sample_size", self.resolve):
+            yield
 
     def resolve(self, task: Any, _previous: float | None) -> int | None:
         """The number the evaluator goes on with.

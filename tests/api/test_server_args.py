@@ -75,6 +75,7 @@ def test_the_token_is_not_shown() -> None:
         {"min_free_gpu_memory": 1.0},
         {"cancelled_as_failed": True},
         {"fresh_processes": True},
+        {"keep_models": 0},
     ],
 )
 def test_how_evaluations_are_guarded_can_be_chosen(usual: dict[str, object]) -> None:

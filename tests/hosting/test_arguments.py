@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {
     "stall_seconds": 60.0,
     "min_free_gpu_memory": 0.0,
     "fresh_processes": True,
+    "keep_models": 12.5,
     "cancelled_as_failed": True,
 }
 
@@ -98,6 +99,7 @@ _PATHS = st.lists(_TEXT.map(lambda text: os.path.realpath(f"/{text}")), max_size
             "stall_seconds": st.floats(0, exclude_min=True, allow_infinity=False) | st.integers(1, 10**6),
             "min_free_gpu_memory": st.floats(0, 1),
             "fresh_processes": st.booleans(),
+            "keep_models": st.floats(0, allow_infinity=False) | st.integers(0, 10**6),
             "cancelled_as_failed": st.booleans(),
         },
     )

@@ -267,7 +267,7 @@ class Runner:
         files.spec.write_text(spec.model_dump_json())
         command = [sys.executable, "-m", "jupyter_lmms_eval.runner", str(job_dir), str(attempt)]
         if parent_fd is not None:
-            command += ["--parent-fd", str(parent_fd)]
+            command += ["--server-fd", str(parent_fd)]
         process = subprocess.Popen(
             command,
             cwd=cwd or job_dir,

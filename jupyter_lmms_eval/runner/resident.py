@@ -1,0 +1,238 @@
+"""A rank that stays after its evaluation, with its model in memory, for the next job that wants the same model.
+
+What another evaluation would see of the ones before is put back: the model's attributes, the random numbers, the
+environment. What cannot be put back, and whatever is not what was imported or loaded any more, ends the rank; the
+server then starts another.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import json
+import os
+import random
+import select
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from ..protocol.run import NextAttempt, RunFiles
+from . import startup
+from .environment import rank_environment
+from .imported import changed_since, differing_variables
+from .spec import read_spec
+from .titles import retitle
+from .weights import fingerprint_of_arguments
+
+LONGEST_MESSAGE = 1 << 20
+# A process that served so often is made anew: libraries leak.
+MOST_JOBS = 100
+# Memory that may be added to what the process had after its first job: a share of it, and bytes.
+_GROWTH, _GROWTH_BYTES = 0.5, 1 << 29
+# Seconds without another job after which there is time to tidy up; it takes a third of a second.
+_LULL = 1.0
+
+
+@dataclass(frozen=True)
+class RandomNumbers:
+    """Where the generators of random numbers stand."""
+
+    python: Any
+    numpy: Any
+    torch: Any
+    cuda: Any
+
+    @classmethod
+    def now(cls) -> RandomNumbers:
+        """Take note of it."""
+        import numpy as np
+        import torch
+
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
+
+    def restore(self) -> None:
+        """Go back there."""
+        import numpy as np
+        import torch
+
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+        torch.set_rng_state(self.torch)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state_all(self.cuda)
+
+
+class KeptModel:
+    """A model as it was when it was built.
+
+    Parameters
+    ----------
+    model
+        The model, just built.
+    arguments
+        Its ``model_args`` as an object.
+    environment
+        The variables that building it has set.
+    """
+
+    def __init__(self, model: Any, arguments: dict[str, Any], environment: Mapping[str, str]) -> None:
+        self._model = model
+        self.arguments = arguments
+        self.environment = environment
+        self._attributes = _copied(vars(model))
+        self._generation = _generation_settings(model)
+        self._settings = _settings()
+        self._random = RandomNumbers.now()
+        self._weights = fingerprint_of_arguments(arguments)
+
+    def renewed(self) -> Any:
+        """Return the model as it was, and let the random numbers go on from there.
+
+        The attributes are those of then: evaluations add tasks and datasets to a model, and replace its methods. Of
+        lists and dictionaries the entries are those of then too.
+        """
+        vars(self._model).clear()
+        vars(self._model).update(_copied(self._attributes))
+        for module, settings in self._generation:
+            module.generation_config = copy.deepcopy(settings)
+        self._random.restore()
+        return self._model
+
+    def changed(self) -> str | None:
+        """Say what makes it another model than a new one would be, or None."""
+        if fingerprint_of_arguments(self.arguments) != self._weights:
+            return "other weights lie where the model was loaded from"
+        if _settings() != self._settings:
+            return "an evaluation changed torch's settings"
+        return None
+
+
+def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: copy.copy(value) if type(value) in (dict, list, set) else value for name, value in attributes.items()}
+
+
+def _generation_settings(model: Any) -> list[tuple[Any, Any]]:
+    """The generation settings of the models of transformers that a model holds: adapters write into them."""
+    from torch import nn
+
+    held = [value for value in vars(model).values() if isinstance(value, nn.Module)]
+    return [
+        (module, copy.deepcopy(module.generation_config))
+        for module in held
+        if getattr(module, "generation_config", None) is not None
+    ]
+
+
+def _settings() -> tuple[object, ...]:
+    import torch
+
+    return (
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
+
+
+@dataclass
+class Resident:
+    """What a rank keeps from one evaluation to the next.
+
+    Parameters
+    ----------
+    talk
+        Descriptor of the connection with its supervisor; None for a rank that never stays.
+
+    Attributes
+    ----------
+    kept
+        The model, once one was built that is to be kept.
+    """
+
+    talk: int | None
+    kept: KeptModel | None = None
+    _jobs: int = 0
+    _first_memory: int = 0
+    _environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    _began: int = field(default_factory=time.time_ns)
+
+    def keep(self, model: Any, arguments: dict[str, Any], before: Mapping[str, str]) -> None:
+        """Keep a model that was just built, if this rank may stay.
+
+        Parameters
+        ----------
+        model, arguments
+            See `KeptModel`.
+        before
+            The environment before it was built.
+        """
+        if self.talk is not None:
+            changes = {name: value for name, value in os.environ.items() if before.get(name) != value}
+            self.kept = KeptModel(model, arguments, changes)
+
+    def next_attempt(self, code: int) -> NextAttempt:
+        """Wait for another attempt after one that is over; ends this process if it cannot stay.
+
+        Parameters
+        ----------
+        code
+            The exit code for the attempt that is over; after a failure nothing is known of what it left.
+        """
+        kept = self.kept
+        if code != 0 or self.talk is None or kept is None or kept.changed():
+            startup.leave(code)
+        self._jobs += 1
+        _flush()
+        with socket.socket(fileno=os.dup(self.talk)) as connection:
+            connection.send(b'{"over": true}')
+            retitle(f"{__package__}.rank", "waiting")
+            # Jobs that come one after the other do not wait for it.
+            if not select.select([connection], [], [], _LULL)[0]:
+                self._tidy_up()
+            order = connection.recv(LONGEST_MESSAGE)
+            if not order:
+                startup.leave(0)
+            another = NextAttempt.model_validate_json(order)
+            spec = read_spec(RunFiles(another.job_dir), another.attempt)
+            environment = rank_environment(another.environment, spec, 0)
+            if why := changed_since(self._began) or self._other(environment) or kept.changed():
+                connection.send(json.dumps({"stale": why}).encode())
+                startup.leave(0)
+            os.chdir(another.job_dir)
+            os.environ.clear()
+            os.environ.update(environment)
+            os.environ.update(kept.environment)
+            retitle(f"{__package__}.rank", another.job_dir, str(another.attempt))
+            connection.send(json.dumps({"taken": another.attempt}).encode())
+        return another
+
+    def _tidy_up(self) -> None:
+        """Give back what the evaluation left, or end if that is too much by now."""
+        import torch
+
+        gc.collect()
+        gc.freeze()  # what is left is the model and what was imported: the next collection need not look at it
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        memory = psutil.Process().memory_info().rss
+        self._first_memory = self._first_memory or memory
+        if self._jobs >= MOST_JOBS or memory > self._first_memory * (1 + _GROWTH) + _GROWTH_BYTES:
+            startup.leave(0)
+
+    def _other(self, environment: Mapping[str, str]) -> str | None:
+        name = differing_variables(self._environment, environment, secrets=True)
+        return f"the environment variable {name} is another" if name else None
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()

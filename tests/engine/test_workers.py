@@ -1,0 +1,394 @@
+"""A model stays in memory for the next job, which cannot tell it from a new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR, DemoModel
+from jupyter_lmms_eval.engine.workers import model_key
+from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
+from tests.conftest import Server, eventually
+
+pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
+Start = Callable[..., Server]
+
+
+def request(model: DemoModel, **more: Any) -> dict[str, Any]:
+    return {
+        "model": model.model,
+        "model_args": dict(model.model_args),
+        "tasks": ["digits_read"],
+        "batch_size": model.batch_size,
+        "force_simple": model.force_simple,
+        "limit": 12,
+        **more,
+    }
+
+
+QWEN, LLAVA = request(MODELS["tiny_qwen2_5_vl"]), request(MODELS["tiny_llava"])
+DUMMY: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "tasks": ["digits_read"], "limit": 12}
+
+
+def run(server: Server, wanted: dict[str, Any]) -> dict[str, Any]:
+    job_id = server.client.evaluate(**wanted)["job_id"]
+
+    def look() -> Any:
+        job = server.client.get_job(job_id)
+        return job["status"] not in ("queued", "running") and job
+
+    job: dict[str, Any] = eventually(look, patience=90, every=0.02)
+    return job
+
+
+def completed(server: Server, wanted: dict[str, Any]) -> dict[str, Any]:
+    job = run(server, wanted)
+    assert job["status"] == "completed", job["error"]
+    return job
+
+
+def start_of(job: dict[str, Any]) -> str:
+    return str(job["attempts"][-1]["start"])
+
+
+def result(job: dict[str, Any]) -> Any:
+    """What an evaluation found: scores and samples."""
+    (files,) = job["result"].values()
+    samples = [json.loads(line) for path in files["samples"] for line in Path(path).read_text().splitlines()]
+    results = json.loads(Path(files["results"]).read_text())
+    return samples, results["results"], results["n-samples"], results["config"]["model_args"]
+
+
+def kept(server: Server) -> list[str | None]:
+    return [device["model"] for device in server.client.devices()]
+
+
+def words(process: psutil.Process) -> list[str]:
+    """What a process shows as its command; one that shows less than before leaves blanks."""
+    return " ".join(process.cmdline()).split()
+
+
+def processes(server: Server) -> list[psutil.Process]:
+    """The processes of a server that evaluate, or wait with a model in memory."""
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    modules = "jupyter_lmms_eval.runner", "jupyter_lmms_eval.runner.rank"
+    return [process for process in family if set(modules) & set(words(process))]
+
+
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def waiting(server: Server) -> tuple[psutil.Process, psutil.Process]:
+    """Who keeps watch over a model in memory, and who has it."""
+
+    def look() -> Any:
+        found = processes(server)
+        return [words(process)[-1] for process in found] == ["waiting"] * 2 and found
+
+    supervisor, rank = eventually(look)
+    return supervisor, rank
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Writes a model type ``own`` of lmms-eval, and returns the environment in which it is found."""
+
+    def write(body: str) -> dict[str, str]:
+        models = tmp_path / "plugin" / "own_plugin" / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        (models.parent / "__init__.py").write_text("")
+        (models / "__init__.py").write_text('AVAILABLE_MODELS = {"own": "Own"}\n')
+        (models / "own.py").write_text(
+            "import os, random, sys, time\nimport torch\nfrom lmms_eval.models.simple.dummy import Dummy\n"
+            f"class Own(Dummy):\n{body}"
+        )
+        return {"PYTHONPATH": str(tmp_path / "plugin"), "LMMS_EVAL_PLUGINS": "own_plugin"}
+
+    return write
+
+
+OWN: dict[str, Any] = {"model": "own", "model_args": {}, "tasks": ["digits_read"], "limit": 6}
+
+
+def answers(job: dict[str, Any]) -> list[str]:
+    """What a model answered, in order."""
+    return [str(sample["filtered_resps"]) for sample in result(job)[0]]
+
+
+# ------------------------------------------------------------------------------------------- the same as a new one
+
+
+def test_jobs_in_any_order_find_what_cold_ones_find(start_server: Start, tmp_path: Path) -> None:
+    cold = start_server(
+        "--include-path", str(TASKS_DIR), "--fresh-processes", "--cpu-slots", "1", state_dir=tmp_path / "cold"
+    )
+    warm = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "2", state_dir=tmp_path / "warm")
+    wanted = {
+        "qwen": QWEN,
+        "qwen, numbers": {**QWEN, "tasks": ["numbers_read"], "limit": 7},
+        "qwen, both": {**QWEN, "tasks": ["digits_read", "numbers_read"], "limit": 5, "offset": 3},
+        "qwen, sampled": {**QWEN, "gen_kwargs": {"do_sample": True, "temperature": 1.5}},
+        "qwen, predictions": {**QWEN, "predict_only": True},
+        "llava": LLAVA,
+        "llava, choice": {**LLAVA, "tasks": ["digits_choice"], "limit": 4},
+    }
+    expected = {name: result(completed(cold, each)) for name, each in wanted.items()}
+    order = [*wanted, *wanted]
+    random.Random(5).shuffle(order)
+    starts = []
+    for name in order:
+        job = completed(warm, wanted[name])
+        assert result(job) == expected[name], f"{name}, {start_of(job)}, after {starts}"
+        starts.append(start_of(job))
+    assert starts.count("warm") >= len(order) / 2, starts
+
+
+def test_a_model_is_as_it_was_built(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
+    environment = plugin(
+        "    def __init__(self, **arguments):\n"
+        "        super().__init__(**arguments)\n"
+        "        self.layer = torch.nn.Linear(2, 2)\n"  # takes random numbers, and is deleted by clean()
+        "        self.notes = []\n"
+        "        os.environ['OWN_BUILT'] = 'yes'\n"
+        "    def generate_until(self, requests):\n"
+        "        found = [sum(len(self.notes) for _ in [0]), sorted(self.task_dict), hasattr(self, 'again'),\n"
+        "                 os.environ.get('OWN_BUILT'), os.environ.get('OWN_USED'),\n"
+        "                 random.random(), float(torch.rand(1)), float(self.layer.weight.sum())]\n"
+        "        self.notes.append(1)\n"
+        "        self.again = True\n"
+        "        os.environ['OWN_USED'] = 'yes'\n"
+        "        return [repr(found)] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), **environment)
+    first = completed(server, OWN)
+    second = completed(server, {**OWN, "tasks": ["numbers_read"]})
+    third = completed(server, OWN)
+    assert [start_of(job) for job in (first, second, third)] == ["forked", "warm", "warm"]
+    assert answers(first) == answers(third)
+    # Only its own task is among the model's tasks, not those of the jobs before.
+    assert "['numbers_read']" in answers(second)[0].replace('"', "'")
+
+
+def test_each_job_has_its_own_date(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+
+    def date() -> str:
+        (files,) = completed(server, DUMMY)["result"].values()
+        return str(json.loads(Path(files["results"]).read_text())["date"])
+
+    first = date()
+    time.sleep(1.1)
+    assert date() != first
+
+
+def test_reasoning_is_stripped_as_by_the_command_line(
+    start_server: Start, plugin: Callable[[str], dict[str, str]]
+) -> None:
+    environment = plugin(
+        "    def generate_until(self, requests):\n        return ['<think>is it 3?</think>7'] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), **environment)
+    found = [answers(completed(server, OWN)) for _ in range(2)]
+    assert found == [["7"] * 6] * 2
+
+
+def test_results_are_saved_and_not_those_of_the_job_before(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+    first, second = completed(server, QWEN), completed(server, {**QWEN, "limit": 3})
+    assert start_of(second) == "warm"
+    assert len(result(first)[0]) == 12
+    assert len(result(second)[0]) == 3
+    assert first["job_dir"] not in json.dumps(second["result"])
+    assert "Traceback" not in Path(second["job_dir"], "log.txt").read_text()
+
+
+# ------------------------------------------------------------------------------------------- when it is another one
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_args": {"response": "8"}},
+        {"batch_size": 2},
+        {"force_simple": True},
+        {"seed": 3},
+        {"model": "other"},
+    ],
+    ids=str,
+)
+def test_what_a_model_is_built_from_makes_it_another(change: dict[str, Any]) -> None:
+    base = EvaluateRequest(model="dummy", model_args={"response": "7"}, tasks=["digits_read"])
+    assert model_key(base.model_copy(update=change)) != model_key(base)
+    assert model_key(base.model_copy(update={"tasks": ["numbers_read"], "limit": 3, "num_fewshot": 2})) == model_key(
+        base
+    )
+
+
+def test_other_weights_at_the_same_place_are_loaded(start_server: Start, tmp_path: Path) -> None:
+    import shutil
+
+    model = MODELS["tiny_qwen2_5_vl"]
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copytree(model.checkpoint, checkpoint)
+    wanted = request(model, model_args={**model.model_args, "pretrained": str(checkpoint)}, limit=40)
+    server = start_server("--include-path", str(TASKS_DIR))
+    good = completed(server, wanted)
+    assert start_of(completed(server, wanted)) == "warm"
+    from safetensors.torch import load_file, save_file
+
+    for file in checkpoint.glob("*.safetensors"):
+        save_file({name: value * 0 for name, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    bad = completed(server, wanted)
+    assert start_of(bad) == "forked"
+    assert bad["metrics"][0]["value"] < good["metrics"][0]["value"]
+
+
+def test_code_that_was_edited_is_loaded(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
+    body = "    def generate_until(self, requests):\n        return [{!r}] * len(requests)\n"
+    server = start_server("--include-path", str(TASKS_DIR), **plugin(body.format("7")))
+    assert answers(completed(server, OWN)) == ["7"] * 6
+    plugin(body.format("8"))
+    job = completed(server, OWN)
+    assert (start_of(job), answers(job)) == ("forked", ["8"] * 6)
+
+
+def test_after_a_failure_a_job_starts_anew(
+    start_server: Start, plugin: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    trouble = tmp_path / "trouble"
+    environment = plugin(
+        "    def generate_until(self, requests):\n"
+        f"        if os.path.exists({str(trouble)!r}):\n"
+        "            raise KeyError('broken')\n"
+        "        return ['7'] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), **environment)
+    completed(server, OWN)
+    trouble.touch()
+    failed = run(server, OWN)
+    assert (failed["status"], start_of(failed)) == ("failed", "warm")
+    assert kept(server) == [None]
+    assert processes(server) == []
+    trouble.unlink()
+    assert start_of(completed(server, OWN)) == "forked"
+
+
+# ------------------------------------------------------------------------------------------- the device
+
+
+def test_another_model_gets_the_device_at_once(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+    completed(server, QWEN)
+    assert kept(server) == ["qwen2_5_vl"]
+    before = waiting(server)
+    completed(server, DUMMY)
+    assert kept(server) == ["dummy"]
+    eventually(lambda: not any(lives(process) for process in before))
+
+
+def test_each_of_two_slots_keeps_its_model(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "2")
+    completed(server, QWEN)
+    completed(server, DUMMY)
+    assert sorted(map(str, kept(server))) == ["dummy", "qwen2_5_vl"]
+    assert [start_of(completed(server, each)) for each in (DUMMY, QWEN, DUMMY)] == ["warm"] * 3
+
+
+def test_free_gives_devices_back_and_touches_no_job(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "2")
+    completed(server, DUMMY)
+    (device,) = [device["id"] for device in server.client.devices() if device["model"]]
+    running = server.client.evaluate(**QWEN)["job_id"]
+    assert server.client.free() == [device]
+    assert server.client.free() == []
+    assert kept(server) == [None, None]
+    job = eventually(lambda: (job := server.client.get_job(running))["status"] == "completed" and job)
+    assert len(job["attempts"]) == 1
+
+
+def test_a_model_goes_when_nobody_wants_it(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR), "--keep-models", "0.5")
+    completed(server, DUMMY)
+    assert kept(server) == ["dummy"]
+    eventually(lambda: kept(server) == [None])
+    eventually(lambda: processes(server) == [])
+
+
+def test_no_model_stays_where_none_is_wanted(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR), "--keep-models", "0")
+    assert [start_of(completed(server, DUMMY)) for _ in range(2)] == ["forked", "forked"]
+    assert processes(server) == []
+
+
+def test_another_server_is_told_who_has_the_device(start_server: Start, tmp_path: Path) -> None:
+    first = start_server("--include-path", str(TASKS_DIR), state_dir=tmp_path / "first")
+    second = start_server("--include-path", str(TASKS_DIR), state_dir=tmp_path / "second")
+    completed(first, DUMMY)
+    job_id = second.client.evaluate(**DUMMY)["job_id"]
+    # It does not wait until the model has gone by itself.
+    job = eventually(lambda: (job := second.client.get_job(job_id))["status"] == "completed" and job)
+    assert job["error"] is None
+    assert kept(first) == [None]
+
+
+# ------------------------------------------------------------------------------------------- ends
+
+
+@pytest.mark.parametrize("whom", ["rank", "supervisor"])
+def test_one_that_is_killed_while_it_waits_is_replaced(start_server: Start, whom: str) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+    completed(server, DUMMY)
+    supervisor, rank = waiting(server)
+    (rank if whom == "rank" else supervisor).kill()
+    job = completed(server, DUMMY)
+    assert (start_of(job), len(job["attempts"])) == ("forked", 1)
+
+
+def test_one_that_hangs_while_it_waits_is_replaced(start_server: Start) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+    completed(server, DUMMY)
+    for process in waiting(server):
+        process.suspend()
+    job = completed(server, DUMMY)
+    assert len(job["attempts"]) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_without_its_server(start_server: Start, number: signal.Signals) -> None:
+    server = start_server("--include-path", str(TASKS_DIR))
+    completed(server, DUMMY)
+    family = waiting(server)
+    os.kill(server.process.pid, number)
+    server.process.wait()
+    eventually(lambda: not any(lives(process) for process in family), patience=5)
+
+
+def test_a_cancelled_job_takes_its_model_along(
+    start_server: Start, plugin: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    trouble = tmp_path / "trouble"
+    environment = plugin(
+        "    def generate_until(self, requests):\n"
+        f"        time.sleep(60 if os.path.exists({str(trouble)!r}) else 0)\n"
+        "        return ['7'] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), **environment)
+    completed(server, OWN)
+    trouble.touch()
+    job_id = server.client.evaluate(**OWN)["job_id"]
+    eventually(lambda: (server.client.get_job(job_id)["progress"] or {}).get("phase") == "answering")
+    server.client.cancel_job(job_id)
+    assert server.client.get_job(job_id)["status"] == "cancelled"
+    assert processes(server) == []
+    trouble.unlink()
+    assert start_of(completed(server, OWN)) == "forked"
