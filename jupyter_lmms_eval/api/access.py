@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -136,7 +135,7 @@ class AccessMiddleware:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"Unexpected connection type {scope['type']!r}")
-        headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         verdict = self._rules.judge(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
         if verdict.status == 0:
             await self._app(scope, receive, send)

@@ -15,9 +15,10 @@ from .._version import __version__
 from ..engine.scheduler import JobScheduler
 from ..engine.settings import SchedulerSettings
 from ..engine.state_dir import default_state_dir
-from . import caching, catalog, errors, events, jobs, server
+from . import caching, catalog, errors, events, jobs, metrics, server
 from .access import AccessMiddleware, AccessRules, host_names
 from .ending import EndingMiddleware
+from .prefix import PrefixMiddleware
 from .server_args import ServerArgs
 
 DESCRIPTION = """
@@ -68,12 +69,14 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
     app.include_router(
         catalog.router, dependencies=[Depends(caching.catalog_unless_known)], responses=caching.UNCHANGED
     )
+    app.include_router(metrics.router)
     app.include_router(server.router, dependencies=[Depends(caching.queue_unless_known)])
     errors.register(app)
     caching.register(app)
     app.add_middleware(EndingMiddleware)
     # Higher levels take longer for hardly less.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=1)
+    app.add_middleware(PrefixMiddleware)
     rules = AccessRules(
         token=app.state.token, hosts=host_names(args.host, args.allowed_hosts), cookie=f"lmms_eval_token_{args.port}"
     )
@@ -107,6 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             stall_seconds=args.stall_seconds,
             min_free_gpu_memory=args.min_free_gpu_memory,
             keep_imported=not args.fresh_processes,
+            keep_models=0 if args.fresh_processes else args.keep_models,
         )
     )
     await scheduler.start()

@@ -46,6 +46,7 @@ class EvaluateOptions(ExtraOptions, total=False):
     log_samples: bool | None
     predict_only: bool | None
     num_gpus: int | None
+    gpu_memory: float | None
     output_dir: str | None
 
 

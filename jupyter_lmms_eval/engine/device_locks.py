@@ -45,6 +45,10 @@ class HeldLocks:
         """The open files that carry the locks; none after `close`. A started program gets only those passed to it."""
         return self._descriptors
 
+    def copy(self) -> HeldLocks:
+        """Return the same locks once more: they hold until all copies are closed."""
+        return HeldLocks([os.dup(descriptor) for descriptor in self._descriptors])
+
     def joined(self, *others: HeldLocks) -> HeldLocks:
         """Return these and others as one; each of them has nothing any more."""
         parts = (self, *others)

@@ -163,6 +163,23 @@ class Devices:
         )
         return memory_block(device_id, use, own_pids, self._min_free)
 
+    def capacity(self, own_pids: Collection[int]) -> dict[str, int]:
+        """Return how many bytes of each GPU this server's jobs can share: what is not held by others.
+
+        Parameters
+        ----------
+        own_pids
+            Processes of this server's evaluations: what they hold does not count.
+        """
+        found: dict[str, int] = {}
+        for device in self.ids:
+            handle = self._handle(device)
+            memory = self._told(self._nvml.nvmlDeviceGetMemoryInfo, handle) if handle is not None else None
+            if memory is not None:
+                own = [process.usedGpuMemory for process in self._processes(device) or () if process.pid in own_pids]
+                found[device] = max(0, int(memory.total) - int(memory.used) + sum(held or 0 for held in own))
+        return found
+
     def read(self) -> list[Device]:
         """Return every device with its memory and utilisation at this moment."""
         return [self._gpu(index) for index in self._indices] + self._cpu()

@@ -74,6 +74,7 @@ class Dispatcher:
         self._surroundings = surroundings
         self._template = template
         self.workers = Workers(settings.keep_models, surroundings.asked)
+        self._shared_locks: dict[str, HeldLocks] = {}
         self._wake = asyncio.Event()
         self._contended = False
 
@@ -144,15 +145,21 @@ class Dispatcher:
     async def _place(self) -> None:
         self._contended = False
         await self._ledger.save_again()
-        if not len(self._queue) or self._queue.held == set(self._queue.devices):
+        if not len(self._queue) or self._queue.full:
             return
         seen = await asyncio.to_thread(self._surroundings.look, self._queue.held | self.workers.keys.keys())
         self._queue.block(seen.blocked)
         self._queue.pause(seen.shortage)
         self._queue.keep(self.workers.keys)
+        if self._queue.wants_parts:
+            self._queue.divide(await asyncio.to_thread(self._capacity))
         for job, granted in self._queue.starting():
             who = f"job {job.id[:8]} of the server with pid {os.getpid()}"
             kept = self.workers.keys
+            shared = self._shared_locks.get(granted[0])
+            if shared is not None:
+                self._start(job, granted, shared.copy(), ())
+                continue
             locks = self._surroundings.take([device for device in granted if device not in kept], who)
             if locks is None:  # another server was faster
                 self._contended = True
@@ -164,10 +171,16 @@ class Dispatcher:
         if len(self._queue) and seen.blocked:
             await asyncio.to_thread(self._surroundings.ask_for, seen.blocked)
 
+    def _capacity(self) -> dict[str, int]:
+        runs = [job.run for job in self._ledger.live if job.run is not None]
+        return self._surroundings.capacity({pid for run in runs for pid in run.pids()})
+
     def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks, there: Sequence[Worker]) -> None:
         """Start a job on devices where evaluations may have stayed: one with its model is used, others end."""
         self._queue.remove(job)
         self._queue.hold(granted, job)
+        if len(self._queue.sharing(granted[0])) == 1:  # the first of those who will share it
+            self._shared_locks[granted[0]] = locks.copy()
         plan = self._plan(job, job.info.attempt + 1, granted)
         fit = next((worker for worker in there if worker.devices == granted and worker.key == plan.key), None)
         warm = None if fit is None else fit.process
@@ -198,6 +211,8 @@ class Dispatcher:
                 await worker.end()
                 await self._surroundings.left_by(members, worker.devices)
             ending = await self._attempt(job, run)
+            if self._template is not None:
+                self._template.learn(ending.imported)
             if run.stayed is not None:
                 self._keep(run, run.stayed, locks)
             locks.close()
@@ -212,7 +227,11 @@ class Dispatcher:
         finally:
             locks.close()
             self._queue.release(job)
+            for device in [device for device in self._shared_locks if not self._queue.sharing(device)]:
+                self._shared_locks.pop(device).close()
             job.run = job.task = None
+            if self._template is not None and not self._queue.held:
+                self._template.use_pause()
             self._wake.set()
 
     async def _attempt(self, job: Job, run: Run) -> Ending:

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from ..protocol.jobs import JobInfo, JobList, JobStatus
 from .errors import DiskFull, JobNotFound
+from .figures import Figures
 from .queueing import Job, JobQueue
-from .store import JobStore, StoredJob, Submission
+from .store import Arrival, JobStore, StoredJob, Submission
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,6 +27,11 @@ T = TypeVar("T")
 CALM_SECONDS = 0.1
 # How often to look whether waiting jobs wait for another reason; nobody tells of that.
 LOOK_SECONDS = 1.0
+# Directories and cards of new jobs are made when none has arrived for so long (seconds), so many between two looks at
+# who waits by now; but when so many are due, new jobs wait for them.
+QUIET_SECONDS = 0.02
+CARDS_AT_ONCE = 16
+MOST_CARDS_DUE = 512
 # Of many who wait each is woken more rarely, so that answering them never is all that the server does.
 MOST_WOKEN_A_SECOND = 500
 
@@ -43,12 +49,30 @@ class JobLedger:
         Who says why and where a job waits.
     most_finished
         Finished jobs kept in memory.
+    shortage
+        Says that there is no room for a new job, in words, or None; blocking.
+
+    Attributes
+    ----------
+    figures
+        What happened to the jobs, counted.
     """
 
-    def __init__(self, store: JobStore, queue: JobQueue, most_finished: int) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        queue: JobQueue,
+        most_finished: int,
+        shortage: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._store = store
         self._queue = queue
         self._most_finished = most_finished
+        self._shortage = shortage
+        self.figures = Figures()
+        self._arriving: list[tuple[Arrival, asyncio.Future[Job | None]]] = []
+        self._arrived = asyncio.Event()
+        self._storing: asyncio.Task[None] | None = None
         # One thread: SQLite's transactions never interleave, and the event loop never waits for the disk.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lmms-eval-store")
         self._jobs: dict[str, Job] = {}
@@ -84,6 +108,8 @@ class JobLedger:
         Whoever waits for a change is told that there is none.
         """
         self._closed = True
+        if self._storing is not None:
+            await asyncio.gather(self._storing, return_exceptions=True)
         if self._waking is not None:
             self._waking.cancel()
             await asyncio.gather(self._waking, return_exceptions=True)
@@ -336,14 +362,50 @@ class JobLedger:
             If it cannot be stored.
         """
         info = info.model_copy(update={"revision": self._next_revision()})
-        seq = await self._stored(self._store.add, info, submission)
-        if seq is None:
-            return None
+        stored: asyncio.Future[Job | None] = asyncio.get_running_loop().create_future()
+        self._arriving.append((Arrival(info, submission), stored))
+        self._arrived.set()
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store_arrivals())
+        return await stored
+
+    async def _store_arrivals(self) -> None:
+        """Store what arrives, all that came while the last group was stored as one group; then the cards."""
+        while self._arriving or self._store.cards_due:
+            if not self._arriving and self._store.cards_due <= MOST_CARDS_DUE and not self._closed:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), QUIET_SECONDS)
+            if not self._arriving or self._store.cards_due > MOST_CARDS_DUE:
+                await self._stored(self._store.write_cards, CARDS_AT_ONCE)
+                continue
+            self._arrived.clear()
+            group, self._arriving = self._arriving, []
+            try:
+                places = await self._stored(self._add_group, [arrival for arrival, _ in group])
+            except Exception as error:
+                logger.exception("New jobs could not be stored")
+                places = [error] * len(group)
+            for (arrival, stored), place in zip(group, places, strict=True):
+                found = self._taken_in(arrival.info, place) if isinstance(place, int) else place
+                if stored.done():  # whoever submitted it has gone
+                    continue
+                if isinstance(found, Exception):
+                    stored.set_exception(found)
+                else:
+                    stored.set_result(found)
+
+    def _add_group(self, arrivals: Sequence[Arrival]) -> list[int | Exception | None]:
+        if self._shortage():
+            return [DiskFull(self._store.folder) for _ in arrivals]
+        return self._store.add_group(arrivals)
+
+    def _taken_in(self, info: JobInfo, seq: int) -> Job:
         # Counted anew: whoever listed the jobs while this one was stored must hear of it.
         job = Job(info.model_copy(update={"revision": self._next_revision()}), seq)
         self._jobs[job.id] = self._recent[job.id] = job
         self._counts[info.status] += 1
         self._status_revision += 1
+        self.figures.arrived(job.id)
         return job
 
     def restore(self, stored: StoredJob) -> Job:
@@ -362,8 +424,9 @@ class JobLedger:
 
     def note(self, job: Job, **changes: Any) -> None:
         """Change a job in memory only: what a crash may forget."""
-        before = job.info.status
+        known, before = job.info, job.info.status
         job.info = job.info.model_copy(update={**changes, "revision": self._next_revision()})
+        self.figures.changed(known, job.info)
         self._recent.pop(job.id, None)
         self._recent[job.id] = job
         if job.info.status is not before:

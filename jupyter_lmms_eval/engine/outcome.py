@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..protocol.jobs import AttemptEnd, Failure, FailureCause, JobInfo, JobResults
+from ..protocol.jobs import AttemptEnd, Failure, FailureCause, JobInfo, JobResults, SampleCount
 from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, RunFiles, RunOutcome
 from ..results.reading import read_results
 from .errors import ResultsGone
@@ -29,11 +29,17 @@ class Ending:
         Why, if it failed.
     scores
         What the job gets if there are results: ``result``, ``metrics``, ``partial``.
+    timings
+        Seconds by phase, as far as it told.
+    imported
+        Modules that it had to import although it was forked from a template.
     """
 
     ended: AttemptEnd
     failure: Failure | None = None
     scores: dict[str, Any] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    imported: list[str] = field(default_factory=list)
 
 
 def ending_of(run: Run, *, disk_full: bool) -> Ending:
@@ -54,7 +60,8 @@ def ending_of(run: Run, *, disk_full: bool) -> Ending:
     outcome = _read(run.files.outcome(run.plan.attempt))
     if outcome is not None and outcome.status == "ok" and outcome.results_path is not None:
         try:
-            return Ending(AttemptEnd.COMPLETED, scores=_scores(outcome, outcome.results_path))
+            scores = _scores(outcome, outcome.results_path)
+            return Ending(AttemptEnd.COMPLETED, scores=scores, timings=outcome.timings, imported=outcome.imported)
         except (OSError, ValueError) as error:
             return _failed(run, _unreadable(outcome.results_path, error))
     if outcome is not None and outcome.failure is not None:
@@ -105,6 +112,12 @@ def job_results(info: JobInfo) -> JobResults:
         samples_paths=outcome.samples_paths,
         versions=outcome.versions,
     )
+
+
+def sample_counts(info: JobInfo) -> dict[str, SampleCount]:
+    """Return how many samples the tasks of a job have; nothing if its files are gone; blocking."""
+    outcome = _read(RunFiles(str(info.job_dir)).outcome(info.attempt))
+    return {} if outcome is None else outcome.n_samples
 
 
 def disk_full_failure() -> Failure:

@@ -26,6 +26,8 @@ class WaitingJob:
         What was asked for: None or ``"cuda"`` for any, ``"cpu"``, or one device such as ``"cuda:1"``.
     key
         Of its model; jobs with the same one can use the same model in memory.
+    memory
+        Bytes of a GPU that are enough for it, so that it may share one; None: it needs devices of its own.
     """
 
     job_id: str
@@ -35,6 +37,7 @@ class WaitingJob:
     device: str | None = None
     rests: bool = False
     key: str = ""
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def place(
     blocked: Mapping[str, str] | None = None,
     pause: str | None = None,
     kept: Mapping[str, str] | None = None,
+    shared: Mapping[str, Mapping[str, int]] | None = None,
+    capacity: Mapping[str, int] | None = None,
 ) -> Placement:
     """Decide what starts.
 
@@ -98,6 +103,11 @@ def place(
     kept
         Devices with a model in memory, and its key. A job is given the one that has its model, else one that has
         none, else the one whose model came first. It changes where a job starts, never which one.
+    shared
+        Devices that running jobs share: for each the jobs, and the bytes they asked for.
+    capacity
+        Bytes of each GPU that jobs may share: its memory without what others hold. A device that is missing here
+        cannot be shared: whoever wants a part of it is given the whole.
     """
     decision = Placement()
     order = sorted(waiting, key=lambda job: (-job.priority, job.seq))
@@ -106,6 +116,9 @@ def place(
     blocked = {device: reason for device, reason in (blocked or {}).items() if device not in held}
     free = [device for device in devices if device not in held and device not in blocked]
     models = dict(kept or {})
+    shares = {device: dict(jobs) for device, jobs in (shared or {}).items() if jobs}
+    capacity = capacity or {}
+    free = [device for device in free if device not in shares]
     reserved: dict[str, str] = {}
     for job in order:
         eligible = eligible_devices(job.device, devices)
@@ -115,6 +128,16 @@ def place(
         if job.rests:  # keeps nothing: others may use the time
             decision.waits[job.job_id] = "rests a moment after a crash before it is tried again"
             continue
+        if job.memory is not None and any(device in capacity for device in eligible):
+            open_to = [device for device in eligible if device in free or device in shares]
+            _share(job, job.memory, [each for each in open_to if each not in reserved], shares, capacity, decision)
+            if job.job_id in decision.starts:
+                free = [device for device in free if device not in decision.starts[job.job_id]]
+            elif open_to and job.memory <= max(capacity.values()):
+                emptiest = max(open_to, key=lambda device: _room(device, shares, capacity))
+                reserved.setdefault(emptiest, job.job_id)
+                free = [device for device in free if device != emptiest]
+            continue
         usable = sorted(
             (device for device in free if device in eligible), key=lambda device: _preference(device, job.key, models)
         )
@@ -123,12 +146,46 @@ def place(
             decision.starts[job.job_id] = granted
             free = [device for device in free if device not in granted]
             continue
-        holders = {**held, **{device: other for other, granted in decision.starts.items() for device in granted}}
+        sharing = {device: next(iter(jobs)) for device, jobs in shares.items()}
+        starting = {device: other for other, granted in decision.starts.items() for device in granted}
+        holders = {**held, **sharing, **starting}
         decision.waits[job.job_id] = _reason(job, eligible, len(usable), holders, blocked, reserved)
-        for device in usable:
-            reserved[device] = job.job_id
+        # Also what is shared: it gets free only if nobody joins those who share it.
+        for device in [*usable, *(device for device in eligible if device in shares)][: job.count]:
+            reserved.setdefault(device, job.job_id)
         free = [device for device in free if device not in usable]
     return decision
+
+
+def _room(device: str, shares: Mapping[str, Mapping[str, int]], capacity: Mapping[str, int]) -> int:
+    return capacity.get(device, 0) - sum(shares.get(device, {}).values())
+
+
+def _share(
+    job: WaitingJob,
+    memory: int,
+    devices: Sequence[str],
+    shares: dict[str, dict[str, int]],
+    capacity: Mapping[str, int],
+    decision: Placement,
+) -> None:
+    """Give a job a part of a device: of one that is shared already, if it fits, and of the fullest of these."""
+    fitting = [device for device in devices if _room(device, shares, capacity) >= memory]
+    if fitting:
+        device = min(fitting, key=lambda each: (each not in shares, _room(each, shares, capacity)))
+        shares.setdefault(device, {})[job.job_id] = memory
+        decision.starts[job.job_id] = (device,)
+        return
+    most = max(capacity.values())
+    if memory > most:
+        decision.waits[job.job_id] = f"needs {_gib(memory)} GiB of a GPU, the largest has {_gib(most)} GiB for jobs"
+        return
+    found = max((_room(device, shares, capacity) for device in devices), default=0)
+    decision.waits[job.job_id] = f"waits for {_gib(memory)} GiB of a GPU: {_gib(max(0, found))} GiB free"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f}"
 
 
 def _preference(device: str, key: str, models: Mapping[str, str]) -> tuple[int, int]:

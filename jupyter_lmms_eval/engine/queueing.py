@@ -67,6 +67,12 @@ class Job:
         return model_key(self.info.request)
 
     @property
+    def memory(self) -> int | None:
+        """Bytes of a GPU that are enough for it; None if it needs devices of its own."""
+        wanted = self.info.request.gpu_memory
+        return None if wanted is None else int(wanted * 2**30)
+
+    @property
     def queue_key(self) -> tuple[int, int]:
         """What it is sorted by: priority, then age."""
         return (-self.info.request.priority, self.seq)
@@ -89,6 +95,8 @@ class JobQueue:
         self._blocked: dict[str, str] = {}
         self._paused: str | None = None
         self._models: dict[str, str] = {}
+        self._shared: dict[str, dict[str, int]] = {}
+        self._capacity: dict[str, int] = {}
         self._placement: Placement | None = None
 
     def __len__(self) -> int:
@@ -118,23 +126,51 @@ class JobQueue:
         return bisect.bisect_left(self._waiting, (job.queue_key, job.id), key=lambda entry: entry[:2])
 
     def hold(self, devices: Sequence[str], job: Job) -> None:
-        """Give devices to a job."""
-        self._held |= dict.fromkeys(devices, job.id)
+        """Give devices to a job, or its part of a GPU."""
+        if job.memory is not None and all(device in self._capacity for device in devices):
+            for device in devices:
+                self._shared.setdefault(device, {})[job.id] = job.memory
+        else:
+            self._held |= dict.fromkeys(devices, job.id)
         self._placement = None
 
     def release(self, job: Job) -> None:
         """Take back what a job holds."""
         self._held = {device: holder for device, holder in self._held.items() if holder != job.id}
+        for device, jobs in list(self._shared.items()):
+            jobs.pop(job.id, None)
+            if not jobs:
+                del self._shared[device]
         self._placement = None
 
-    def holder(self, device: str) -> str | None:
-        """Return the job that holds a device, if one does."""
-        return self._held.get(device)
+    def holders(self, device: str) -> list[str]:
+        """Return the jobs that hold a device, or share it."""
+        return [self._held[device]] if device in self._held else list(self._shared.get(device, ()))
 
     @property
     def held(self) -> set[str]:
-        """Identities of the devices that jobs hold."""
-        return set(self._held)
+        """Identities of the devices that jobs hold or share."""
+        return {*self._held, *self._shared}
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no device that a job could be given, or a part of."""
+        return set(self._held) == set(self.devices)
+
+    def sharing(self, device: str) -> list[str]:
+        """Return the jobs that share a device."""
+        return list(self._shared.get(device, ()))
+
+    @property
+    def wants_parts(self) -> bool:
+        """Whether a job waits that may share a GPU."""
+        return any(job.memory is not None for _, _, job in self._waiting)
+
+    def divide(self, capacity: Mapping[str, int]) -> None:
+        """Take note of how many bytes of each GPU jobs may share."""
+        if capacity != self._capacity:
+            self._capacity = dict(capacity)
+            self._placement = None
 
     def block(self, reasons: Mapping[str, str]) -> bool:
         """Keep jobs from devices that somebody else uses.
@@ -241,8 +277,18 @@ class JobQueue:
                     job.info.request.device,
                     rests=job in self._after_crash,
                     key=job.model_key if self._models else "",
+                    memory=job.memory,
                 )
                 for _, _, job in self._waiting
             ]
-            self._placement = place(waiting, self.devices, self._held, self._blocked, self._paused, self._models)
+            self._placement = place(
+                waiting,
+                self.devices,
+                self._held,
+                self._blocked,
+                self._paused,
+                self._models,
+                self._shared,
+                self._capacity,
+            )
         return self._placement

@@ -203,9 +203,12 @@ def _reconcile(store: JobStore, known: list[_Known], jobs: Path, *, every_card: 
     """Bring back jobs, or states of jobs, that only their cards know; write the cards that are missing."""
     rows = {job.directory: job for job in known if job.directory is not None}
     ids = {job.job_id for job in known}
+    # Accepted by a server that was killed before it made their directories.
+    bare = {job.directory: job for job in known if not job.finished}
     lost = []
     for files in _directories(jobs):
         row = rows.get(files.job_dir.name)
+        bare.pop(files.job_dir.name, None)
         if row is None:
             card = read_card(files.card)
             if card is not None and card.info.job_id not in ids:
@@ -221,6 +224,9 @@ def _reconcile(store: JobStore, known: list[_Known], jobs: Path, *, every_card: 
             missing = not files.card.exists()
         if missing:
             keep_card(store.card(row.job_id))
+    for row in bare.values():
+        card = store.card(row.job_id)
+        keep_card(card, new=Path(str(card.info.job_dir)).parent == jobs)
     store.restore(sorted(lost, key=lambda card: card.seq))
     if not lost:
         return []

@@ -160,6 +160,10 @@ class Run:
         pipe = self._process.descriptor if self._process is not None else None
         return [*self._inherited, *([] if pipe is None else [pipe])]
 
+    def pids(self) -> set[int]:
+        """Return the numbers of its processes; blocking."""
+        return set() if self._process is None else self._process.members()
+
     @property
     def start_kind(self) -> StartKind | None:
         """How it was begun, once it was."""
@@ -278,7 +282,10 @@ class Run:
             device_kind="cuda" if plan.devices[0].startswith("cuda:") else "cpu",
             ranks=len(plan.devices),
             threads=plan.threads,
-            keep=plan.keep and len(plan.devices) == 1 and plan.request.launcher_args is None,
+            keep=plan.keep
+            and len(plan.devices) == 1
+            and plan.request.launcher_args is None
+            and plan.request.gpu_memory is None,  # others would wait for what it keeps
         )
         path = self.files.spec
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new job has none before it begins

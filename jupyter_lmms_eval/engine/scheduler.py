@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,15 @@ from .clock import now
 from .devices import Devices
 from .disk import needing_room
 from .dispatcher import Dispatcher
-from .errors import DiskFull, InvalidRequest, JobAlreadyFinished, JobNotFinished, KeyReused, ResultsNotReady
+from .errors import (
+    DiskFull,
+    EngineError,
+    InvalidRequest,
+    JobAlreadyFinished,
+    JobNotFinished,
+    KeyReused,
+    ResultsNotReady,
+)
 from .ledger import JobLedger
 from .logs import read_log
 from .outcome import job_results
@@ -35,6 +43,7 @@ from .settings import SchedulerSettings
 from .state_dir import StateDir
 from .store import Submission
 from .surroundings import Surroundings
+from .task_sizes import TaskSizes
 from .template import Template
 from .validation import Findings, examine
 
@@ -73,10 +82,14 @@ class JobScheduler:
         The jobs, to be looked at.
     catalog
         The tasks and models.
+    task_sizes
+        How many samples tasks have.
     """
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
+        # Resolved once: every submission is held against them.
+        self._task_folders = settings.task_folders
 
     # ------------------------------------------------------------------------------------------- life
 
@@ -102,8 +115,9 @@ class JobScheduler:
             self._surroundings = Surroundings(self._devices, self._state_dir.root, self._settings.disk_reserve)
             self._template = Template(self._state_dir.root) if self._settings.keep_imported else None
             self._queue = JobQueue(self._devices.ids)
-            self.ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs)
+            self.ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs, self._surroundings.shortage)
             self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
+            self.task_sizes = TaskSizes(self.ledger)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
             unfinished = [self.ledger.restore(stored) for stored in await self.ledger.open()]
             await self._dispatcher.continue_after_restart(unfinished)
@@ -157,25 +171,14 @@ class JobScheduler:
             If there is no room for it; nothing of it is kept.
         """
         submission = Submission.of(key, request) if key is not None else None
-        if submission and (known := await self._submitted_before(submission)):
-            return Accepted(known, new=False)
-        findings = await self._examine(request, fresh=False)
-        if findings.errors:  # the task may be seconds old
-            findings = await self._examine(request, fresh=True)
-        if findings.errors:
-            raise InvalidRequest(findings.errors)
-        request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
-        job_id = str(uuid.uuid4())
-        info = JobInfo(
-            job_id=job_id,
-            status=JobStatus.QUEUED,
-            created_at=now(),
-            request=EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields))),
-            warnings=findings.warnings,
-            job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
-        )
-        job = await self._stored(info, submission)
-        if job is None and submission:  # another client was faster with the same key
+        try:
+            job = await self._accept(request, submission)
+        except EngineError:
+            # What was accepted before is not refused now, whatever became of the tasks or of the disk.
+            if submission and (known := await self._submitted_before(submission)):
+                return Accepted(known, new=False)
+            raise
+        if job is None and submission:
             known = await self._submitted_before(submission)
             assert known is not None  # noqa: S101  (that is why nothing was added)
             return Accepted(known, new=False)
@@ -185,24 +188,30 @@ class JobScheduler:
         info = job.info.model_copy(update={"position_in_queue": self._queue.position(job)})
         return Accepted(info, new=True)
 
-    async def _stored(self, info: JobInfo, submission: Submission | None) -> Job | None:
-        """Put a new job on disk, all of it or nothing."""
-        if await asyncio.to_thread(self._surroundings.shortage):
-            raise DiskFull(self._state_dir.root)
-        folder = job_directory(info)
-        job = None
-        try:
-            with needing_room(self._state_dir.root):
-                await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
-            job = await self.ledger.add(info, submission)
-        finally:
-            if job is None:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return job
+    async def _accept(self, request: EvaluateRequest, submission: Submission | None) -> Job | None:
+        """Take in an evaluation that can work; None if its key was used before."""
+        findings = await self._examine(request, fresh=False)
+        if findings.errors:  # the task may be seconds old
+            findings = await self._examine(request, fresh=True)
+        if findings.errors:
+            raise InvalidRequest(findings.errors)
+        if request.unknown_fields:
+            request = EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields)))
+        request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
+        job_id = str(uuid.uuid4())
+        info = JobInfo(
+            job_id=job_id,
+            status=JobStatus.QUEUED,
+            created_at=now(),
+            request=request,
+            warnings=findings.warnings,
+            job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
+        )
+        return await self.ledger.add(info, submission)
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
-        catalog = await self.catalog.get(fresh=fresh)
-        return examine(request, catalog, self._devices.ids, self._settings.task_folders)
+        catalog = await self.catalog.get(fresh=fresh, at_once=not fresh)
+        return examine(request, catalog, self._devices.ids, self._task_folders)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
         found = await self.ledger.submitted(submission)
@@ -364,17 +373,44 @@ class JobScheduler:
     async def devices(self) -> list[Device]:
         """Return the devices, with the jobs that hold them and what else keeps jobs from them."""
         found = await asyncio.to_thread(self._devices.read)
-        blocked = await asyncio.to_thread(self._surroundings.blocked, self._queue.held)
+        models = self._dispatcher.workers.models
+        blocked = await asyncio.to_thread(self._surroundings.blocked, self._queue.held | models.keys())
         return [
-            device.model_copy(update={"job_id": self._queue.holder(device.id), "held_by": blocked.get(device.id)})
+            device.model_copy(
+                update={
+                    "job_id": next(iter(self._queue.holders(device.id)), None),
+                    "job_ids": self._queue.holders(device.id),
+                    "held_by": blocked.get(device.id),
+                    "model": models.get(device.id),
+                }
+            )
             for device in found
         ]
+
+    async def free(self, devices: Sequence[str] | None = None) -> list[str]:
+        """Take models out of memory that stayed there after their job; running evaluations are not touched.
+
+        Parameters
+        ----------
+        devices
+            Identities of the devices; None for all.
+
+        Returns
+        -------
+        list of str
+            The devices that are free by it.
+        """
+        return await self._dispatcher.workers.free(devices)
 
     @property
     def notices(self) -> list[str]:
         """What a person should know of this server."""
         paused = f"No job starts: {self._queue.paused}" if self._queue.paused else None
         return [text for text in (*self._notices, *self._surroundings.notices, paused) if text]
+
+    def wait_reasons(self) -> list[str]:
+        """Return why each job waits, in words."""
+        return [self._queue.reason(job) for job in self.ledger.live if job.info.status is JobStatus.QUEUED]
 
     @property
     def queue_size(self) -> int:
@@ -394,7 +430,12 @@ class JobScheduler:
         """
         runs = [job.run for job in self.ledger.live if job.run is not None]
         template = self._template.descriptors if self._template is not None else []
-        return [self._state_dir.descriptor, *template, *(number for run in runs for number in run.descriptors)]
+        return [
+            self._state_dir.descriptor,
+            *template,
+            *self._dispatcher.workers.descriptors,
+            *(number for run in runs for number in run.descriptors),
+        ]
 
 
 def _has_content(path: Path) -> bool:

@@ -6,6 +6,7 @@ from one thread; the scheduler gives it one.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sqlite3
@@ -23,6 +24,7 @@ from .job_card import VOLATILE, JobCard, Submission, write_card
 __all__ = [
     "MIGRATIONS",
     "SCHEMA_VERSION",
+    "Arrival",
     "JobStore",
     "StoredJob",
     "Submission",
@@ -65,6 +67,26 @@ MIGRATIONS = (_VERSION_1, _VERSION_2)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
+# So many jobs of a group go into one statement: older SQLite takes 999 values, and a job has eight.
+_MOST_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A job that asks to be stored.
+
+    Parameters
+    ----------
+    info
+        The job.
+    submission
+        Its idempotency key, if it has one.
+    """
+
+    info: JobInfo
+    submission: Submission | None = None
+
+
 @dataclass(frozen=True)
 class StoredJob:
     """A job and its place in the order of arrival."""
@@ -76,12 +98,18 @@ class StoredJob:
 class JobStore:
     """The jobs of one state directory.
 
-    Every change is also written to the job's card, for the day on which the database is damaged.
+    Every change is also written to the job's card, for the day on which the database is damaged; that of a new job
+    a moment after the job itself (`write_cards`).
 
     Parameters
     ----------
     path
         The database file; created, with its folder, if missing. Both are private to the user.
+
+    Attributes
+    ----------
+    folder
+        Where the database is.
 
     Raises
     ------
@@ -93,8 +121,10 @@ class JobStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._folder = path.parent
-        with _full_disk_named(self._folder):
+        self.folder = path.parent
+        # New jobs without directory and card, in order of arrival.
+        self._due: dict[str, JobCard] = {}
+        with _full_disk_named(self.folder):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -109,11 +139,12 @@ class JobStore:
                 raise
 
     def close(self) -> None:
-        """Close the database."""
+        """Write the cards that are due, and close the database."""
+        self.write_cards()
         self._db.close()
 
     def add(self, info: JobInfo, submission: Submission | None = None) -> int | None:
-        """Store a new job durably.
+        """Store a new job durably, and its card.
 
         Parameters
         ----------
@@ -127,19 +158,95 @@ class JobStore:
         int or None
             Its place in the order of arrival; None, and nothing is stored, if the key was used before.
         """
-        key, digest = (submission.key, submission.digest) if submission else (None, None)
-        with self._transaction():
-            cursor = self._db.execute(
-                "INSERT INTO job (job_id, status, model, revision, info, submission_key, submission_digest) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (submission_key) DO NOTHING",
-                (info.job_id, info.status.value, info.request.model, info.revision, _dump(info), key, digest),
+        (place,) = self.add_group([Arrival(info, submission)])
+        if isinstance(place, Exception):
+            raise place
+        self.write_cards()
+        return place
+
+    def add_group(self, arrivals: Sequence[Arrival]) -> list[int | Exception | None]:
+        """Store new jobs durably, in one transaction: they share its wait for the disk.
+
+        Their directories and cards are due, see `write_cards`.
+
+        Parameters
+        ----------
+        arrivals
+            The jobs. What keeps one from being stored leaves the others alone.
+
+        Returns
+        -------
+        list of int, None or Exception
+            For each its place in the order of arrival; None if its key was used before, also by one before it in this
+            group; or why it could not be stored. Nothing is left of one that is not stored.
+        """
+        places = self._insert_group(arrivals)
+        for arrival, place in zip(arrivals, places, strict=True):
+            if isinstance(place, int):
+                self._due[arrival.info.job_id] = JobCard(seq=place, submission=arrival.submission, info=arrival.info)
+        return places
+
+    def _insert_group(self, arrivals: Sequence[Arrival]) -> list[int | Exception | None]:
+        found: list[int | Exception | None] = []
+        try:
+            with self._transaction():
+                for start in range(0, len(arrivals), _MOST_AT_ONCE):
+                    found += self._insert(arrivals[start : start + _MOST_AT_ONCE])
+        except Exception as error:  # noqa: BLE001  (it is told to whoever submitted)
+            if len(arrivals) == 1:
+                return [error]
+            # It is not said which of them is at fault.
+            return [place for arrival in arrivals for place in self._insert_group([arrival])]
+        return found
+
+    def _insert(self, arrivals: Sequence[Arrival]) -> list[int | None]:
+        """Insert some jobs by as few statements as possible: each may wait for the interpreter's lock."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'job'").fetchone()
+        first = (row[0] if row else 0) + 1
+        values: list[object] = []
+        for seq, arrival in enumerate(arrivals, start=first):
+            info, submission = arrival.info, arrival.submission
+            key, digest = (submission.key, submission.digest) if submission else (None, None)
+            values += (seq, info.job_id, info.status.value, info.request.model, info.revision, _dump(info), key, digest)
+        rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(arrivals))
+        columns = "seq, job_id, status, model, revision, info, submission_key, submission_digest"
+        query = f"INSERT INTO job ({columns}) VALUES {rows} ON CONFLICT (submission_key) DO NOTHING"  # noqa: S608  (only our own words)
+        cursor = self._db.execute(query, values)
+        stored = set(range(first, first + len(arrivals)))
+        if cursor.rowcount < len(arrivals):
+            stored = {seq for (seq,) in self._db.execute("SELECT seq FROM job WHERE seq >= ?", (first,))}
+        tasks = [
+            (task, seq)
+            for seq, arrival in enumerate(arrivals, start=first)
+            if seq in stored
+            for task in arrival.info.request.tasks
+        ]
+        for start in range(0, len(tasks), _MOST_AT_ONCE):
+            part = tasks[start : start + _MOST_AT_ONCE]
+            self._db.execute(
+                f"INSERT OR IGNORE INTO job_task (task, seq) VALUES {', '.join(['(?, ?)'] * len(part))}",  # noqa: S608
+                [value for pair in part for value in pair],
             )
-            if cursor.rowcount == 0:
-                return None
-            seq = int(cursor.lastrowid or 0)
-            self._add_tasks(info, seq)
-        keep_card(JobCard(seq=seq, submission=submission, info=info))
-        return seq
+        return [seq if seq in stored else None for seq in range(first, first + len(arrivals))]
+
+    @property
+    def cards_due(self) -> int:
+        """Number of new jobs that have no directory yet, and no card in it."""
+        return len(self._due)
+
+    def write_cards(self, most: int | None = None) -> None:
+        """Make the directories of new jobs and write their cards, the oldest first.
+
+        Made later than the job is stored, as it takes longer than that: a job whose directory is missing has not
+        begun. One that cannot be made is logged, and made when the job starts.
+
+        Parameters
+        ----------
+        most
+            So many at most; None for all.
+        """
+        for job_id in list(itertools.islice(self._due, most)):
+            keep_card(self._due.pop(job_id), new=True)
 
     def save(self, info: JobInfo) -> None:
         """Store the present state of a known job."""
@@ -148,7 +255,8 @@ class JobStore:
                 "UPDATE job SET status = ?, revision = ?, info = ? WHERE job_id = ?",
                 (info.status.value, info.revision, _dump(info), info.job_id),
             )
-        keep_card(self._card(info))
+        new = self._due.pop(info.job_id, None) is not None
+        keep_card(self._card(info), new=new)
 
     def card(self, job_id: str) -> JobCard:
         """Return all that is stored of a known job."""
@@ -289,7 +397,7 @@ class JobStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error, one of the COMMIT too."""
-        with _full_disk_named(self._folder), _rolled_back_on_error(self._db):
+        with _full_disk_named(self.folder), _rolled_back_on_error(self._db):
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
@@ -386,9 +494,19 @@ def _has_room(folder: Path) -> bool:
     return True
 
 
-def keep_card(card: JobCard) -> None:
-    """Write the card of a stored job; that the spare copy cannot be written is logged, and must not fail the job."""
+def keep_card(card: JobCard, *, new: bool = False) -> None:
+    """Write the card of a stored job; that the spare copy cannot be written is logged, and must not fail the job.
+
+    Parameters
+    ----------
+    card
+        The card.
+    new
+        Whether the job's directory is made first if it is missing.
+    """
     try:
+        if new and card.info.job_dir is not None:
+            Path(card.info.job_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
         write_card(card.info, card.seq, card.submission)
     except OSError as error:
         logger.warning("The card of job %s could not be written: %s", card.info.job_id, error)

@@ -76,6 +76,10 @@ class Surroundings:
         room = self.shortage()
         return Obstacles(self.blocked(held), None if room is None else f"waits for room: {room}")
 
+    def capacity(self, own_pids: Collection[int]) -> dict[str, int]:
+        """See `Devices.capacity`; blocking."""
+        return self._devices.capacity(own_pids)
+
     def shortage(self) -> str | None:
         """Say that the disk of the jobs is full, or None; blocking."""
         return shortage(self._folder, self._reserve)

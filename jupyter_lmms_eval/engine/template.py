@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..discovery.identity import ProcessIdentity
-from ..protocol.run import ForkRequest
+from ..protocol.run import ForkRequest, Learned
 from .environment import evaluation_environment
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,13 @@ ANSWER_SECONDS = 30.0
 IDLE_SECONDS = 1800.0
 # What ends so often before it was ready will not be tried again.
 MOST_FAILURES = 2
+# What models mostly need beyond what is imported before the template is ready.
+_USUAL = (
+    "torchvision",
+    "transformers.generation.utils",
+    "transformers.modeling_utils",
+    "transformers.processing_utils",
+)
 _LONGEST_MESSAGE = 1 << 16
 _MODULE = "jupyter_lmms_eval.runner.template"
 _POLL_SECONDS = 0.2
@@ -75,6 +83,9 @@ class Template:
         self._used_at = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._memory = folder / "template.json"
+        self._learned = dict.fromkeys(_read_names(self._memory))
+        self._untaught: list[str] = []
 
     @property
     def usable(self) -> bool:
@@ -105,9 +116,26 @@ class Template:
                 start_new_session=True,  # interrupting a cell must not reach it
             )
         self._socket = ours
+        self._untaught = [*_USUAL, *self._learned]
         asyncio.get_running_loop().add_reader(ours, self._read)
         self._used_at = time.monotonic()
         self._idle_timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)
+
+    def learn(self, modules: Sequence[str]) -> None:
+        """Take note of what an evaluation had to import itself: other evaluations will need it too."""
+        new = [name for name in modules if name not in self._learned]
+        if new:
+            self._learned |= dict.fromkeys(new)
+            self._untaught += new
+            with suppress(OSError):  # a full disk costs seconds of a job, not the job
+                self._memory.write_text(json.dumps(list(self._learned)), encoding="utf-8")
+
+    def use_pause(self) -> None:
+        """Import what is to be imported still; to be called when nothing is evaluated, which it would slow down."""
+        if self._untaught and self._socket is not None and self._ready.is_set():
+            modules, self._untaught = self._untaught, []
+            with suppress(OSError):  # it is about to be found dead
+                self._socket.send(Learned(modules=modules).model_dump_json().encode())
 
     def _end_if_idle(self) -> None:
         left = IDLE_SECONDS - (time.monotonic() - self._used_at)
@@ -184,6 +212,8 @@ class Template:
         if message.get("ready"):
             self._failures = 0
             self._ready.set()
+            if not self._one_at_a_time.locked():  # nobody waited for it
+                self.use_pause()
         elif "ended" in message:
             child = self._children.pop(message["ended"], None)
             if child is not None and not child.ended.done():
@@ -193,6 +223,9 @@ class Template:
 
     def _lost(self) -> None:
         """The template is gone: its children are watched from here, and nobody waits for it in vain."""
+        # Perhaps one of these was its end.
+        self._learned = {}
+        self._memory.unlink(missing_ok=True)
         if not self._ready.is_set():
             self._failures += 1
             logger.warning("The template process ended before it was ready; see %s", self._log)
@@ -226,6 +259,14 @@ class Template:
         self._ready.set()
         for task in self._orphans:
             task.cancel()
+
+
+def _read_names(file: Path) -> list[str]:
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 async def _wait_for_stranger(child: ForkedProcess) -> None:

@@ -150,6 +150,8 @@ def _examine_devices(request: EvaluateRequest, devices: Sequence[str], findings:
             f"num_gpus is {request.num_gpus}, this machine has {len(eligible)} such "
             f"device{'s' if len(eligible) > 1 else ''} ({', '.join(eligible)})",
         )
+    if request.gpu_memory is not None and request.num_gpus > 1:
+        findings.refuse("gpu_memory", "gpu_memory is a part of one GPU; leave it out, or set num_gpus to 1")
     inside = _device_argument(request)
     if inside.startswith("cuda:") and inside != "cuda:0":
         findings.warnings.append(

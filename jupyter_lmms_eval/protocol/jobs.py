@@ -84,6 +84,12 @@ class EvaluateRequest(BaseModel):
     log_samples: bool = Field(default=True, description="Keep every sample's answer and score")
     predict_only: bool = Field(default=False, description="Only generate; compute no metric")
     num_gpus: Integer = Field(default=1, ge=1, description="Devices to use at once, one data-parallel rank each")
+    gpu_memory: Number | None = Field(
+        default=None,
+        gt=0,
+        description="GiB of a GPU's memory that it needs: jobs that say so share a GPU as long as they fit, and may not "
+        "take more; nothing: a GPU of its own",
+    )
     output_dir: str | None = Field(default=None, description="Folder on the server that receives a copy of the results")
     system_instruction: str | None = Field(default=None, description="System message put before the prompt")
     apply_chat_template: bool = Field(default=False, description="Apply the tokenizer's chat template")

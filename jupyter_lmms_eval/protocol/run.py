@@ -98,6 +98,12 @@ class NextAttempt(BaseModel):
     environment: dict[str, str] = Field(description="The evaluation's whole environment")
 
 
+class Learned(BaseModel):
+    """What a template process is to import when it has nothing else to do."""
+
+    modules: list[str]
+
+
 class ForkRequest(NextAttempt):
     """What a template process is asked to fork."""
 
@@ -152,3 +158,6 @@ class RunOutcome(BaseModel):
     errors_logged: int = 0
     partial: bool = Field(default=False, description="Whether it was told to end before all samples were answered")
     failure: Failure | None = None
+    imported: list[str] = Field(
+        default_factory=list, description="Installed modules that a forked evaluation had to import itself"
+    )

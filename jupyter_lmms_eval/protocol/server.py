@@ -29,7 +29,8 @@ class Device(BaseModel):
     memory_total: int | None = Field(default=None, description="Bytes")
     memory_used: int | None = Field(default=None, description="Bytes, by anyone")
     utilization: float | None = Field(default=None, description="Busy share of the last second, 0 to 1")
-    job_id: str | None = Field(default=None, description="The job that holds it")
+    job_id: str | None = Field(default=None, description="The job that holds it, or the first of those that share it")
+    job_ids: list[str] = Field(default_factory=list, description="All jobs on it")
     held_by: str | None = Field(default=None, description="Who else keeps jobs from it, in words")
     model: str | None = Field(
         default=None, description="The type of the model that stays in its memory; it goes when another job wants it"

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .model_index import ModelIndex
 from .records import write_atomically
 
 
@@ -35,23 +36,30 @@ def catalog(include_paths: list[str]) -> dict[str, Any]:
 
     own = str(Path(spec.submodule_search_locations[0]) / "tasks") + "/"
     tasks = index_tasks([own, *include_paths])
-    models, aliases = _models()
+    models, aliases, details = _models()
     return {
         "lmms_eval_version": importlib.metadata.version("lmms_eval"),
         "tasks": dict(sorted(tasks.items())),
         "models": models,
         "model_aliases": aliases,
+        "model_details": details,
     }
 
 
-def _models() -> tuple[list[str], dict[str, str]]:
+def _models() -> tuple[list[str], dict[str, str], dict[str, Any]]:
     with contextlib.redirect_stdout(io.StringIO()):  # plug-ins may print
         from lmms_eval import models
     names = models.list_available_models(include_aliases=True)
     canonical = models.list_available_models()
     known = set(canonical)
-    aliases = {name: str(models.get_model_manifest(name).model_id) for name in names if name not in known}
-    return list(canonical), aliases
+    manifests = {name: models.get_model_manifest(name) for name in names}
+    aliases = {name: str(manifest.model_id) for name, manifest in manifests.items() if name not in known}
+    index = ModelIndex()
+    details: dict[str, Any] = {}
+    for name in canonical:
+        paths = {"simple": manifests[name].simple_class_path, "chat": manifests[name].chat_class_path}
+        details[name] = {kind: index.describe(path) for kind, path in paths.items() if path}
+    return list(canonical), aliases, details
 
 
 def main() -> int:

@@ -82,6 +82,8 @@ class Evaluation:
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
+        if request.gpu_memory is not None and self.spec.device_kind == "cuda":
+            _take_no_more_than(request.gpu_memory)
         self.answering = Answering(
             self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt, self.turns
         )
@@ -200,11 +202,19 @@ class Evaluation:
             self.phases.enter("done")
 
 
+def _take_no_more_than(memory: float) -> None:
+    """Fail like a full GPU beyond so many GiB, which are what the others on it were promised."""
+    import torch
+
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, memory * 2**30 / total), 0)
+
+
 def _none_logged() -> int:
     return 0
 
 
-def evaluate(job_dir: str, attempt: int, began: float, talk: int | None = None) -> NoReturn:
+def evaluate(job_dir: str, attempt: int, began: float, talk: int | None = None, *, forked: bool = False) -> NoReturn:
     """Run the rank named by ``RANK`` to its end, and others after it while this process may stay; then end it.
 
     Parameters
@@ -217,8 +227,10 @@ def evaluate(job_dir: str, attempt: int, began: float, talk: int | None = None) 
         When the process began, by ``time.monotonic``.
     talk
         Descriptor by which it talks with its supervisor when it stays; None if it is not to stay.
+    forked
+        Whether the process was forked from a template, which wants to know what had to be imported still.
     """
-    resident = Resident(talk)
+    resident = Resident(talk, frozenset(sys.modules) if forked else None)
     while True:
         another = resident.next_attempt(_attempt(job_dir, attempt, began, resident))
         job_dir, attempt, began = another.job_dir, another.attempt, time.monotonic()
@@ -232,6 +244,7 @@ def _attempt(job_dir: str, attempt: int, began: float, resident: Resident) -> in
     try:
         evaluation = Evaluation(files, spec, rank, began, resident)
         outcome = evaluation.run()
+        outcome.imported = resident.newly_imported()
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
         secrets = secrets_of(os.environ, spec.request.model_args)
         failure = failure_of(error, secrets, str(files.log))

@@ -100,7 +100,7 @@ def fork_rank(spec: RunSpec) -> Callable[[int, int, int | None], ForkedRank]:
             from .evaluate import evaluate
 
             torch.set_num_threads(spec.threads)
-            evaluate(spec.job_dir, spec.attempt, began, talk)
+            evaluate(spec.job_dir, spec.attempt, began, talk, forked=True)
         finally:
             os._exit(1)  # evaluate() never returns; whatever comes here must not go on as a supervisor
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+import sysconfig
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..protocol.redaction import is_secret_name
@@ -41,6 +42,22 @@ class ImportedFiles:
     def changed(self) -> str | None:
         """Return a file that is no longer what was imported; None if all are."""
         return next((file for file, state in self.states.items() if _state(file) != state), None)
+
+
+def installed_modules(besides: Collection[str]) -> list[str]:
+    """Return the modules that were imported from where packages are installed, in order of import.
+
+    Parameters
+    ----------
+    besides
+        Names of modules that are left out.
+    """
+    places = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if name not in besides and str(getattr(module, "__file__", None)).startswith(places)
+    ]
 
 
 def changed_since(began: int) -> str | None:

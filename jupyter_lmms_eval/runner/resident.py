@@ -26,7 +26,7 @@ import psutil
 from ..protocol.run import NextAttempt, RunFiles
 from . import startup
 from .environment import rank_environment
-from .imported import changed_since, differing_variables
+from .imported import changed_since, differing_variables, installed_modules
 from .spec import read_spec
 from .titles import retitle
 from .weights import fingerprint_of_arguments
@@ -150,6 +150,8 @@ class Resident:
     ----------
     talk
         Descriptor of the connection with its supervisor; None for a rank that never stays.
+    had
+        Names of the modules that it was forked with; None if it was not forked.
 
     Attributes
     ----------
@@ -158,6 +160,7 @@ class Resident:
     """
 
     talk: int | None
+    had: frozenset[str] | None = None
     kept: KeptModel | None = None
     _jobs: int = 0
     _first_memory: int = 0
@@ -177,6 +180,11 @@ class Resident:
         if self.talk is not None:
             changes = {name: value for name, value in os.environ.items() if before.get(name) != value}
             self.kept = KeptModel(model, arguments, changes)
+
+    def newly_imported(self) -> list[str]:
+        """Return the installed modules that were imported since the process was forked, once."""
+        had, self.had = self.had, None
+        return [] if had is None else installed_modules(had)
 
     def next_attempt(self, code: int) -> NextAttempt:
         """Wait for another attempt after one that is over; ends this process if it cannot stay.

@@ -96,9 +96,10 @@ def _index_folder(folder: str, files: _Definitions) -> dict[str, Entry]:
 def _add(index: dict[str, Entry], config: dict[str, Any], path: str) -> None:
     task = config.get("task")
     if "class" in config:
-        index[config["task"]] = {"type": "python_task"}
+        index[config["task"]] = {"type": "python_task", "yaml_path": path}
     elif isinstance(task, list):
-        index[config["group"]] = {"type": "group", "tasks": [name for name in map(_name_of, task) if name]}
+        members = [name for name in map(_name_of, task) if name]
+        index[config["group"]] = {"type": "group", "yaml_path": path, "tasks": members, **_words(config, "group_alias")}
     elif isinstance(task, str):
         index[task] = {"type": "task", "yaml_path": path, **_facts(config)}
         for attribute in ("tag", "group"):
@@ -117,11 +118,21 @@ def _name_of(member: object) -> str | None:
 
 
 def _facts(config: dict[str, Any]) -> Entry:
-    facts: Entry = {"output_type": config.get("output_type") or "generate_until"}
-    for name in ("dataset_path", "dataset_name", "test_split", "validation_split", "num_fewshot", "task_alias"):
+    facts: Entry = {"output_type": config.get("output_type") or "generate_until", **_words(config, "task_alias")}
+    for name in ("dataset_path", "dataset_name", "test_split", "validation_split", "num_fewshot"):
         if isinstance(value := config.get(name), (str, int)):
             facts[name] = value
     metrics = [entry.get("metric") for entry in config.get("metric_list") or [] if isinstance(entry, dict)]
     if names := [metric for metric in metrics if isinstance(metric, str)]:
         facts["metrics"] = names
+    arguments = config.get("dataset_kwargs")
+    # lmms-eval's own mark of data that are videos. There is none for images and sounds.
+    if isinstance(arguments, dict) and arguments.get("video") is True:
+        facts["modality"] = "video"
     return facts
+
+
+def _words(config: dict[str, Any], alias: str) -> Entry:
+    """What a definition says for people; a description may also be a part of the prompt."""
+    found = {"description": config.get("description"), "alias": config.get(alias)}
+    return {name: text.strip() for name, text in found.items() if isinstance(text, str) and text.strip()}

@@ -16,9 +16,11 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections import deque
 from typing import Any, NoReturn
 
-from ..protocol.run import ForkRequest, RunFiles
+from ..protocol.run import ForkRequest, Learned, RunFiles
 from . import startup
 from .forking import fork_rank
 from .imported import ImportedFiles, differing_variables
@@ -52,6 +54,8 @@ _IMPORTED = (
     f"{__package__}.saving",
     f"{__package__}.upstream_fixes",
 )
+# For so long it does not listen while it imports.
+_BUSY_SECONDS = 0.2
 _LONGEST_MESSAGE = 1 << 20
 _MOST_DESCRIPTORS = 32
 
@@ -68,6 +72,7 @@ class Template:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._environment = dict(os.environ)
+        self._later: deque[str] = deque()
 
     def run(self) -> None:
         """Import everything, then serve until the server is gone."""
@@ -76,9 +81,7 @@ class Template:
         self._tasks.install()
         self._tasks.read_defaults()
         self._imported = ImportedFiles.now()
-        gc.freeze()  # children need not look through all of this for garbage, nor copy its pages
-        if others := threading.active_count() - 1:
-            raise SystemExit(f"{others} threads were started by an import: forks would not be safe")
+        _settle()
         # Children are waited for in this very loop: a handler wakes it, and does nothing else.
         wakes, woken = socket.socketpair()
         woken.setblocking(False)
@@ -87,7 +90,9 @@ class Template:
         self._private = (wakes, woken)
         self._tell(ready=True)
         while True:
-            readable, _, _ = select.select([self._connection, wakes], [], [])
+            readable, _, _ = select.select([self._connection, wakes], [], [], 0 if self._later else None)
+            if not readable:
+                self._import_more()
             if wakes in readable:
                 wakes.recv(4096)
             self._tell_ended()
@@ -98,6 +103,9 @@ class Template:
         data, descriptors, _, _ = socket.recv_fds(self._connection, _LONGEST_MESSAGE, _MOST_DESCRIPTORS)
         if not data:
             return False
+        if not descriptors:
+            self._later.extend(Learned.model_validate_json(data).modules)
+            return True
         request = ForkRequest.model_validate_json(data)
         stale = self._imported.changed() or differing_variables(self._environment, request.environment)
         if stale:
@@ -110,6 +118,18 @@ class Template:
             os.close(descriptor)
         self._tell(number=request.number, started=pid)
         return True
+
+    def _import_more(self) -> None:
+        """Import what comes next, for a moment."""
+        began = time.monotonic()
+        while self._later and time.monotonic() - began < _BUSY_SECONDS:
+            name = self._later.popleft()
+            try:
+                importlib.import_module(name)
+            except Exception as error:  # noqa: BLE001  (whoever needs it will be told)
+                print(f"{name} could not be imported: {error}", file=sys.stderr)
+        _settle()
+        self._imported = ImportedFiles.now()
 
     def _tell_ended(self) -> None:
         while True:
@@ -158,6 +178,19 @@ def become_supervisor(request: ForkRequest, descriptors: list[int], private: lis
     except BaseException as error:  # noqa: BLE001  (a child must never go on as the template)
         print(f"the evaluation could not be started: {type(error).__name__}: {error}", file=sys.stderr)
     startup.leave(code)
+
+
+def _settle() -> None:
+    """Make what was imported fit for forks.
+
+    Raises
+    ------
+    SystemExit
+        If it cannot be: a child has none of the threads, and waits for ever for what they hold.
+    """
+    gc.freeze()  # children need not look through all of this for garbage, nor copy its pages
+    if others := threading.active_count() - 1:
+        raise SystemExit(f"{others} threads were started by an import: forks would not be safe")
 
 
 def import_everything() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def test_a_job_without_a_directory_is_stored_all_the_same(tmp_path: Path) -> Non
     store = JobStore(tmp_path / "jobs.sqlite")
     for info in (job(None), job(tmp_path / "removed", job_id="b")):
         store.add(info)
+        if info.job_dir is not None:
+            shutil.rmtree(info.job_dir)
         store.save(info.model_copy(update={"revision": 5}))
     assert store.last_revision() == 5
     store.close()

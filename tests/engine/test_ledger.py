@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from jupyter_lmms_eval.engine import ledger as ledger_module
 from jupyter_lmms_eval.engine.clock import now
+from jupyter_lmms_eval.engine.errors import DiskFull
+from jupyter_lmms_eval.engine.job_card import Submission
 from jupyter_lmms_eval.engine.ledger import JobLedger
 from jupyter_lmms_eval.engine.queueing import Job, JobQueue
 from jupyter_lmms_eval.engine.store import JobStore
@@ -202,6 +205,53 @@ async def test_tags_differ_when_what_is_told_differs(folder: Path) -> None:
         stored = ledger.job_tag(await ledger.get("b"))
     async with opened(folder) as (ledger, _):
         assert await ledger.current_tag("b") != stored, "another server counts anew"
+
+
+@story
+async def test_many_who_submit_at_once_are_each_told_of_their_own_job(folder: Path) -> None:
+    request = EvaluateRequest(model="dummy", tasks=["mme"])
+
+    def new(name: str) -> JobInfo:
+        job_dir = str(folder / "jobs" / name)
+        return JobInfo(job_id=name, status=JobStatus.QUEUED, created_at=now(), request=request, job_dir=job_dir)
+
+    async with opened(folder) as (ledger, _):
+        since = ledger.revision
+        names = [f"job{number}" for number in range(100)]
+        keyed = [ledger.add(new(f"same{number}"), Submission("key", "d")) for number in range(20)]
+        jobs = await asyncio.gather(*(ledger.add(new(name)) for name in names), *keyed)
+        assert [job.id for job in jobs[:100] if job] == names
+        assert [job.id for job in jobs[100:] if job] == ["same0"]
+        heard = [info.job_id for info in (await ledger.changes(since)).jobs]
+        assert heard == [*names, "same0"]
+        assert (await ledger.counts())[JobStatus.QUEUED] == 101
+    assert len(list((folder / "jobs").glob("*/job.json"))) == 101, "closing waits for the cards"
+
+
+@story
+async def test_who_submits_something_impossible_alone_hears_of_it(folder: Path) -> None:
+    request = EvaluateRequest(model="dummy", tasks=["mme"])
+    async with opened(folder) as (ledger, _):
+        infos = [JobInfo(job_id=n, status=JobStatus.QUEUED, created_at=now(), request=request) for n in "abac"]
+        first, second, again, last = await asyncio.gather(*map(ledger.add, infos), return_exceptions=True)
+        assert isinstance(again, sqlite3.IntegrityError)
+        assert [job.id for job in (first, second, last) if isinstance(job, Job)] == ["a", "b", "c"]
+
+
+@story
+async def test_without_room_nothing_is_accepted(folder: Path) -> None:
+    room = ["the disk is full"]
+    ledger = JobLedger(JobStore(folder / "jobs.sqlite"), JobQueue(["cpu:0"]), 10, lambda: room[0] if room else None)
+    await ledger.open()
+    info = JobInfo(
+        job_id="a", status=JobStatus.QUEUED, created_at=now(), request=EvaluateRequest(model="dummy", tasks=["mme"])
+    )
+    with pytest.raises(DiskFull):
+        await ledger.add(info)
+    assert (await ledger.page()).jobs == []
+    room.clear()
+    assert await ledger.add(info) is not None
+    await ledger.close()
 
 
 def test_more_who_wait_are_woken_more_rarely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

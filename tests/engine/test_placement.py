@@ -193,3 +193,98 @@ def test_once_the_obstacles_are_gone_every_job_gets_its_turn(
         started |= decision.keys()
     possible = {one.job_id for one in waiting if len(eligible_devices(one.device, GPUS)) >= one.count}
     assert started == possible
+
+
+# ------------------------------------------------------------------------------------------- models in memory
+
+
+def test_a_job_starts_where_its_model_is() -> None:
+    decision = place([job("a", 1, key="vlm")], GPUS, {}, kept={"cuda:0": "other", "cuda:2": "vlm"})
+    assert decision.starts == {"a": ("cuda:2",)}
+
+
+def test_a_job_without_a_model_in_memory_spares_those_of_others() -> None:
+    decision = place([job("a", 1, key="new"), job("b", 2, key="vlm")], GPUS, {}, kept={"cuda:0": "vlm"})
+    assert decision.starts == {"a": ("cuda:1",), "b": ("cuda:0",)}
+
+
+def test_the_model_that_came_first_goes_first() -> None:
+    kept = {"cuda:1": "older", "cuda:0": "newer"}
+    assert place([job("a", 1, key="new")], ["cuda:0", "cuda:1"], {}, kept=kept).starts == {"a": ("cuda:1",)}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 2)), min_size=1, max_size=6), st.data())
+def test_models_in_memory_never_change_who_starts(jobs: list[tuple[str, int]], data: st.DataObject) -> None:
+    devices = ["cuda:0", "cuda:1", "cuda:2"]
+    waiting = [job(f"job{seq}", seq, key=key, count=count) for seq, (key, count) in enumerate(jobs)]
+    kept = data.draw(st.dictionaries(st.sampled_from(devices), st.sampled_from("abcd")))
+    assert list(place(waiting, devices, {}, kept=kept).starts) == list(place(waiting, devices, {}).starts)
+
+
+# ------------------------------------------------------------------------------------------- parts of a GPU
+
+GIB = 2**30
+TWO = {"cuda:0": 80 * GIB, "cuda:1": 80 * GIB}
+
+
+def part(name: str, seq: int, gib: float, **more: object) -> WaitingJob:
+    return job(name, seq, memory=int(gib * GIB), **more)
+
+
+def test_small_jobs_share_a_gpu_and_leave_the_other_free() -> None:
+    waiting = [part("a", 1, 20), part("b", 2, 30), part("c", 3, 30), job("whole", 4)]
+    decision = place(waiting, list(TWO), {}, capacity=TWO)
+    assert decision.starts == {"a": ("cuda:0",), "b": ("cuda:0",), "c": ("cuda:0",), "whole": ("cuda:1",)}
+
+
+def test_a_part_that_does_not_fit_beside_others_gets_another_gpu() -> None:
+    decision = place([part("a", 1, 50)], list(TWO), {}, shared={"cuda:0": {"x": 40 * GIB}}, capacity=TWO)
+    assert decision.starts == {"a": ("cuda:1",)}
+
+
+def test_a_part_waits_until_there_is_room_and_says_how_much_there_is() -> None:
+    decision = place([part("a", 1, 50)], ["cuda:0"], {}, shared={"cuda:0": {"x": 40 * GIB}}, capacity=TWO)
+    assert decision.waits == {"a": "waits for 50.0 GiB of a GPU: 40.0 GiB free"}
+
+
+def test_what_strangers_hold_is_no_room() -> None:
+    decision = place([part("a", 1, 50)], ["cuda:0"], {}, capacity={"cuda:0": 30 * GIB})
+    assert decision.waits == {"a": "needs 50.0 GiB of a GPU, the largest has 30.0 GiB for jobs"}
+
+
+def test_a_job_of_its_own_gpu_is_not_starved_by_parts() -> None:
+    waiting = [job("whole", 1), part("late", 2, 10)]
+    decision = place(waiting, ["cuda:0"], {}, shared={"cuda:0": {"x": 10 * GIB}}, capacity=TWO)
+    assert decision.starts == {}
+    assert decision.waits["whole"] == "waits for cuda:0: job x running"
+
+
+def test_a_large_part_is_not_starved_by_small_ones() -> None:
+    waiting = [part("large", 1, 75), part("small", 2, 10)]
+    decision = place(waiting, ["cuda:0"], {}, shared={"cuda:0": {"x": 20 * GIB}}, capacity=TWO)
+    assert decision.starts == {}
+    assert place(waiting, list(TWO), {}, shared={"cuda:0": {"x": 20 * GIB}}, capacity=TWO).starts == {
+        "large": ("cuda:1",),
+        "small": ("cuda:0",),
+    }
+
+
+def test_without_a_gpu_a_part_is_a_slot() -> None:
+    decision = place([part("a", 1, 10), part("b", 2, 10)], ["cpu:0"], {}, capacity={})
+    assert decision.starts == {"a": ("cpu:0",)}
+    assert decision.waits == {"b": "waits for cpu:0: job a running"}
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(1, 90)), max_size=8), st.integers(0, 80))
+def test_nothing_is_promised_twice(sizes: list[int | None], taken: int) -> None:
+    waiting = [
+        job(f"job{seq}", seq) if size is None else part(f"job{seq}", seq, size) for seq, size in enumerate(sizes)
+    ]
+    shared = {"cuda:0": {"x": taken * GIB}} if taken else {}
+    decision = place(waiting, list(TWO), {}, shared=shared, capacity=TWO)
+    assert {*decision.starts, *decision.waits} == {each.job_id for each in waiting}
+    for device, total in TWO.items():
+        there = [each for each in waiting if decision.starts.get(each.job_id) == (device,)]
+        promised = sum(each.memory or 0 for each in there) + sum(shared.get(device, {}).values())
+        assert promised <= total
+        assert all(each.memory for each in there) or (len(there) == 1 and device not in shared)

@@ -17,7 +17,7 @@ from jupyter_lmms_eval.engine.errors import StateDirTaken, StoreTooNew
 from jupyter_lmms_eval.engine.job_card import Submission
 from jupyter_lmms_eval.engine.recovery import open_store
 from jupyter_lmms_eval.engine.state_dir import StateDir
-from jupyter_lmms_eval.engine.store import JobStore
+from jupyter_lmms_eval.engine.store import Arrival, JobStore
 from jupyter_lmms_eval.protocol.jobs import JobInfo, JobStatus
 from jupyter_lmms_eval.protocol.run import RunFiles, RunSpec
 
@@ -469,3 +469,19 @@ def test_a_state_dir_belongs_to_one_server_and_says_to_which(tmp_path: Path) -> 
         StateDir(tmp_path)
     first.close()
     StateDir(tmp_path).close()
+
+
+def test_a_job_whose_server_was_killed_right_after_it_was_accepted_gets_its_directory(state: StateDir) -> None:
+    info = make_job(state, 0).model_copy(update={"status": JobStatus.QUEUED})
+    Path(str(info.job_dir)).rmdir()
+    killed = JobStore(state.database)
+    assert killed.add_group([Arrival(info)]) == [1]
+    killed._db.close()  # it could write no card any more
+    store, notices = open_store(state)
+    assert notices == []
+    store.close()
+    state.database.unlink()
+    store, notices = open_store(state)
+    assert "1 of 1 job was rebuilt" in notices[0]
+    assert content(store) == {info.job_id: info}
+    store.close()

@@ -18,6 +18,7 @@ from jupyter_lmms_eval.engine.job_card import JobCard, Submission
 from jupyter_lmms_eval.engine.store import (
     MIGRATIONS,
     SCHEMA_VERSION,
+    Arrival,
     JobStore,
     means_full_disk,
     migrate,
@@ -232,6 +233,68 @@ def test_an_error_of_a_caller_leaves_no_transaction_open(store: JobStore) -> Non
     with pytest.raises(sqlite3.IntegrityError):
         store.add(info("a"))
     assert store.add(info("b")) is not None
+
+
+# ------------------------------------------------------------------------------------------- groups
+
+
+def test_jobs_that_arrive_together_are_stored_in_their_order(store: JobStore) -> None:
+    names = [f"job{number}" for number in range(250)]  # more than one statement takes
+    assert store.add_group([Arrival(info(name, tasks=("mme", "mmmu"))) for name in names]) == list(range(1, 251))
+    assert [row.info.job_id for row in store.page(task="mmmu", limit=500)] == names[::-1]
+    assert store.add(info("next")) == 251
+
+
+def test_what_is_wrong_with_one_job_leaves_those_that_arrived_with_it_alone(store: JobStore) -> None:
+    store.add(info("known"))
+    noise = info("noise").model_copy(update={"error": "\ud800"})  # no text that could be written
+    names = ["first", "known", "noise", "last"]
+    group = [Arrival(noise if name == "noise" else info(name)) for name in names]
+    first, known, unwritable, last = store.add_group(group)
+    assert (first, last) == (2, 3)
+    assert isinstance(known, sqlite3.IntegrityError)
+    assert isinstance(unwritable, ValueError)
+    assert [row.info.job_id for row in store.page()] == ["last", "first", "known"]
+
+
+def test_of_jobs_with_one_key_that_arrive_together_the_first_is_stored(store: JobStore) -> None:
+    store.add(info("old"), Submission("used", "d"))
+    keys = ["used", "new", "new", None, "new"]
+    group = [Arrival(info(str(n)), Submission(key, "d") if key else None) for n, key in enumerate(keys)]
+    places = store.add_group(group)
+    assert [place is not None for place in places] == [False, True, False, True, False]
+    assert store.submitted("new") == ("1", "d")
+    assert [store.place_of(name) for name in ("1", "3")] == [places[1], places[3]]
+    assert len(store.page(task="mme")) == 3
+
+
+def test_of_jobs_that_arrive_together_on_a_full_disk_each_is_stored_or_refused(small_disk: Path) -> None:
+    store = JobStore(small_disk / "jobs.sqlite")
+    ballast = fill(small_disk, leave=200_000)
+    group = [Arrival(info(f"job{n}").model_copy(update={"error": "x" * 50_000})) for n in range(20)]
+    places = store.add_group(group)
+    stored = [arrival.info.job_id for arrival, place in zip(group, places, strict=True) if isinstance(place, int)]
+    assert all(isinstance(place, int | DiskFull) for place in places)
+    assert len(stored) < 20
+    assert [row.info.job_id for row in store.page()] == stored[::-1]
+    ballast.unlink()
+    store.close()
+
+
+def test_directory_and_card_of_a_new_job_come_a_moment_later(store: JobStore, tmp_path: Path) -> None:
+    folders = [tmp_path / "jobs" / str(n) for n in range(3)]
+    store.add_group([Arrival(info(str(n)).model_copy(update={"job_dir": str(f)})) for n, f in enumerate(folders)])
+    assert store.cards_due == 3
+    store.write_cards(1)
+    assert [(folder / "job.json").exists() for folder in folders] == [True, False, False]
+    changed = store.get("1")
+    assert changed is not None
+    store.save(changed)
+    assert [(folder / "job.json").exists() for folder in folders] == [True, True, False]
+    assert stat.S_IMODE(folders[1].stat().st_mode) == 0o700
+    store.write_cards()
+    assert folders[2].exists()
+    assert store.cards_due == 0
 
 
 # ------------------------------------------------------------------------------------------- earlier versions

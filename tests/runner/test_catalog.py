@@ -66,9 +66,30 @@ def test_the_earlier_folder_wins(folders: list[str]) -> None:
         "dataset_path": "q",
     }
     assert index["x_group"]["tasks"] == ["x_a", "x_b", "x_tag"]
-    assert index["x_python"] == {"type": "python_task"}
+    assert index["x_group"]["yaml_path"] == str(first / "g.yaml")
+    assert index["x_python"] == {"type": "python_task", "yaml_path": str(first / "python.yaml")}
     assert sorted(index["x_tag"]["tasks"]) == ["x_a", "x_b"]
     assert "x_hidden" not in index
+
+
+def test_what_a_definition_says_comes_through_its_includes(tmp_path: Path) -> None:
+    (tmp_path / "_root").write_text("dataset_path: a/b\ndataset_kwargs:\n  video: true\noutput_type: loglikelihood\n")
+    (tmp_path / "_middle").write_text(
+        "include: _root\ndataset_name: middle\ntest_split: test\ndescription: ' Words. '\n"
+    )
+    write(tmp_path, "leaf", "include: _middle\ntask: leaf\ndataset_name: leaf\nnum_fewshot: 2\ntask_alias: Leaf\n")
+    assert index_tasks([str(tmp_path)])["leaf"] == {
+        "type": "task",
+        "yaml_path": str(tmp_path / "leaf.yaml"),
+        "output_type": "loglikelihood",
+        "dataset_path": "a/b",
+        "dataset_name": "leaf",
+        "test_split": "test",
+        "num_fewshot": 2,
+        "description": "Words.",
+        "alias": "Leaf",
+        "modality": "video",
+    }
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
