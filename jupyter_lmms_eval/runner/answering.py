@@ -18,6 +18,9 @@ from .turns import Turns
 
 REQUEST_TYPES = ("generate_until", "loglikelihood", "generate_until_multi_round", "generate_visual_cot")
 
+# Models that swallow an exception answer with nothing, or with this; another attempt may do better.
+_FAILED = "[LMMS_EVAL_REQUEST_FAILED"
+
 Call = Callable[[list[Any]], list[Any]]
 
 
@@ -126,8 +129,7 @@ class Answering:
                 answers[index] = _generation(text, tokens)
                 request, (key, repeat) = requests[index], keys[index]
                 self._counter.answered(request)
-                # Models that swallow an exception answer with nothing; another attempt may do better.
-                swallowed = text == "" and self._errors_logged() > errors
+                swallowed = is_failure(text) or (text == "" and self._errors_logged() > errors)
                 if key and not swallowed and not _budget_exceeded():
                     entries.append(self._entry(key, request, repeat, text, tokens))
             self._journal.append(entries)
@@ -190,6 +192,11 @@ def plain_answer(raw: Any, request_type: str) -> tuple[Any, dict[str, int] | Non
         return (float(likelihood), bool(greedy)), None
     text, counts = unwrap_generation_output(raw)
     return text, (counts.to_dict() if counts is not None else None)
+
+
+def is_failure(text: Any) -> bool:
+    """Whether an answer is what lmms-eval's clients of services answer when all their tries failed."""
+    return isinstance(text, str) and text.startswith(_FAILED)
 
 
 def _generation(text: Any, tokens: dict[str, int] | None) -> Any:

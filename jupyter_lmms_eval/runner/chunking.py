@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _GROWTH = 4
+_GROWTH_CONCURRENT = 16
 _FIRST_BATCHES = 2
 _FIRST_CONCURRENT = 64
 # Between two chunks an engine that works on many requests at once runs dry; longer chunks make that rare.
@@ -22,7 +23,9 @@ _CONCURRENT = frozenset({
 _WHOLE = frozenset({"batch_gpt4", "from_log"})
 
 
-def next_chunk_size(previous_size: int, seconds: float, target_seconds: float, batch_size: int) -> int:
+def next_chunk_size(
+    previous_size: int, seconds: float, target_seconds: float, batch_size: int, growth: int = _GROWTH
+) -> int:
     """Size of the next chunk.
 
     Parameters
@@ -35,13 +38,15 @@ def next_chunk_size(previous_size: int, seconds: float, target_seconds: float, b
         How long one should take.
     batch_size
         Requests the model computes together; chunks are multiples of it.
+    growth
+        How many times larger it may be than the one before.
 
     Returns
     -------
     int
-        At most four times as many as before, at least one batch.
+        At least one batch.
     """
-    most = previous_size * _GROWTH
+    most = previous_size * growth
     wanted = most if seconds <= 0 else int(min(most, previous_size * target_seconds / seconds))
     return max(1, min(wanted, _LARGEST) // batch_size) * batch_size
 
@@ -75,7 +80,8 @@ class ChunkSizes:
         """Learn from a chunk."""
         if self.fixed is None:
             target = self.target_seconds * (_CONCURRENT_PATIENCE if self.concurrent else 1)
-            self.size = next_chunk_size(size, seconds, target, self.batch_size)
+            growth = _GROWTH_CONCURRENT if self.concurrent else _GROWTH
+            self.size = next_chunk_size(size, seconds, target, self.batch_size, growth)
 
 
 def sizes_for(model_module: str, batch_size: int, ranks: int, target_seconds: float) -> ChunkSizes:

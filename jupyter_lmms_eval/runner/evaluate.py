@@ -92,7 +92,7 @@ class Evaluation:
         )
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
-        with limits.applied(), instruments.installed():
+        with limits.applied(), instruments.installed(), self.resident.loop.in_place():
             results = evaluator.simple_evaluate(
                 model=options.model,
                 model_args=options.model_args,

@@ -27,6 +27,7 @@ from ..protocol.run import NextAttempt, RunFiles
 from . import startup
 from .environment import rank_environment
 from .imported import changed_since, differing_variables, installed_modules
+from .one_loop import OneLoop
 from .spec import read_spec
 from .titles import retitle
 from .weights import fingerprint_of_arguments
@@ -157,11 +158,14 @@ class Resident:
     ----------
     kept
         The model, once one was built that is to be kept.
+    loop
+        Where its coroutines run.
     """
 
     talk: int | None
     had: frozenset[str] | None = None
     kept: KeptModel | None = None
+    loop: OneLoop = field(default_factory=OneLoop)
     _jobs: int = 0
     _first_memory: int = 0
     _environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))

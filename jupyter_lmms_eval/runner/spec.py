@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 
 from ..protocol.run import RunFiles, RunSpec
+from ..protocol.secrets import read_secrets, sealed_fields, secrets_path, unseal
 
 
 def read_spec(files: RunFiles, attempt: int) -> RunSpec:
-    """Read what is to be run.
+    """Read what is to be run, with the secrets that the file itself does not hold.
 
     Raises
     ------
     ValueError
-        If the file is not a spec of that attempt.
+        If the file is not a spec of that attempt, or the job's secrets are gone.
     """
     spec = RunSpec.model_validate(json.loads(files.spec.read_text(encoding="utf-8")))
     if spec.attempt != attempt:
         raise ValueError(f"spec.json is of attempt {spec.attempt}, not {attempt}")
+    if fields := sealed_fields(spec.request):
+        try:
+            spec.request = unseal(spec.request, read_secrets(secrets_path(files.job_dir, spec.job_id)))
+        except (OSError, KeyError):
+            raise ValueError(
+                f"the secrets in {' and '.join(fields)} of this job are gone; cancel it and submit it again"
+            ) from None
     return spec
