@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ..discovery.finder import ServerAddress, environment_token, find_server, known_token
+from ..discovery.certificate import trusting
+from ..discovery.finder import ServerAddress, environment_token, find_server, known_server, known_token
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -38,7 +40,8 @@ def resolve(base_url: str | None, token: str | None) -> ServerAddress:
     return ServerAddress(
         url=url,
         token=token or url_token or found.token or known_token(url) or environment_token(),
-        record=found.record,
+        # Its certificate is known from there.
+        record=found.record or (known_server(url) if url.startswith("https:") else None),
     )
 
 
@@ -77,6 +80,7 @@ class HttpOptions(TypedDict):
     headers: dict[str, str]
     timeout: float | None
     trust_env: bool
+    verify: ssl.SSLContext | bool
 
 
 def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
@@ -93,10 +97,13 @@ def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
     -------
     HttpOptions
         For ``httpx.Client(**options)``. The environment's proxies do not apply to this machine's loopback, which
-        they cannot know.
+        they cannot know. A server of this user on this machine is trusted by the certificate in its record; any
+        other by those of the system, or of the file that ``SSL_CERT_FILE`` names.
     """
+    certificate = "" if address.record is None else address.record.certificate
     return {
         "headers": {"Authorization": f"Bearer {address.token}"} if address.token else {},
         "timeout": timeout,
         "trust_env": urlsplit(address.url).hostname not in _LOOPBACK,
+        "verify": trusting(certificate) if certificate else True,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -95,9 +95,9 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.devices`."""
         return list((await self._request(calls.DEVICES)).get("devices", []))
 
-    async def free(self) -> list[str]:
+    async def free(self, devices: Sequence[str] | None = None) -> list[str]:
         """See `EvalClient.free`."""
-        return list((await self._request(calls.FREE))["freed"])
+        return list((await self._request(calls.free(devices)))["freed"])
 
     async def evaluate(
         self,
@@ -118,9 +118,18 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.cancel_job`."""
         return await self._request(calls.cancel(job_id, finish))
 
-    async def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
+    async def retry_job(
+        self,
+        job_id: str,
+        keep_answers: bool = True,
+        *,
+        model_args: Mapping[str, Any] | str | None = None,
+        gen_kwargs: Mapping[str, Any] | str | None = None,
+        launcher_args: str | None = None,
+    ) -> dict[str, Any]:
         """See `EvalClient.retry_job`."""
-        return await self._request(calls.retry(job_id, keep_answers))
+        given = {"model_args": model_args, "gen_kwargs": gen_kwargs, "launcher_args": launcher_args}
+        return await self._request(calls.retry(job_id, keep_answers, given))
 
     async def changed_jobs(self, since: int, wait: float | None = None) -> dict[str, Any]:
         """See `EvalClient.changed_jobs`."""

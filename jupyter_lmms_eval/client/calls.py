@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -68,7 +68,6 @@ TASKS = Call("GET", "/tasks")
 MODELS = Call("GET", "/models")
 QUEUE = Call("GET", "/queue")
 DEVICES = Call("GET", "/devices")
-FREE = Call("POST", "/devices/free")
 
 
 def find_tasks(
@@ -95,6 +94,11 @@ def model(name: str) -> Call:
     return Call("GET", f"/models/{quote(name, safe='')}")
 
 
+def free(devices: Sequence[str] | None) -> Call:
+    """Take models out of the memory of devices, or of all."""
+    return Call("POST", "/devices/free", params={} if devices is None else {"device": list(devices)})
+
+
 def evaluate(payload: dict[str, Any], idempotency_key: str | None = None) -> Call:
     """Submit an evaluation; with a key, once only."""
     headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
@@ -111,9 +115,11 @@ def cancel(job_id: str, finish: bool) -> Call:
     return Call("DELETE", _job_path(job_id), params={"mode": CancelMode.FINISH.value} if finish else {})
 
 
-def retry(job_id: str, keep_answers: bool) -> Call:
-    """Put a finished job back into the queue."""
-    return Call("POST", f"{_job_path(job_id)}/retry", params={"keep_answers": str(keep_answers).lower()})
+def retry(job_id: str, keep_answers: bool, secret_fields: Mapping[str, Any]) -> Call:
+    """Put a finished job back into the queue; fields that are None are not given."""
+    given = {name: value for name, value in secret_fields.items() if value is not None}
+    params = {"keep_answers": str(keep_answers).lower()}
+    return Call("POST", f"{_job_path(job_id)}/retry", params=params, json=given or None)
 
 
 def job_with_other_status(job_id: str, status: str, wait: float) -> Call:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -110,12 +110,20 @@ class EvalClient(Connection):
         """List the devices of the server's machine (each a `Device`)."""
         return list(self._request(calls.DEVICES).get("devices", []))
 
-    def free(self) -> list[str]:
-        """Take models out of memory that stay there for the next job; returns the devices that are free by it.
+    def free(self, devices: Sequence[str] | None = None) -> list[str]:
+        """Take models out of memory that stay there for the next job; running evaluations are not touched.
 
-        Running evaluations are not touched.
+        Parameters
+        ----------
+        devices
+            Identities of the devices, such as ``"cuda:0"``; None for all.
+
+        Returns
+        -------
+        list of str
+            The devices that are free by it.
         """
-        return list(self._request(calls.FREE)["freed"])
+        return list(self._request(calls.free(devices))["freed"])
 
     def evaluate(
         self,
@@ -209,7 +217,15 @@ class EvalClient(Connection):
         """
         return self._request(calls.cancel(job_id, finish))
 
-    def retry_job(self, job_id: str, keep_answers: bool = True) -> dict[str, Any]:
+    def retry_job(
+        self,
+        job_id: str,
+        keep_answers: bool = True,
+        *,
+        model_args: Mapping[str, Any] | str | None = None,
+        gen_kwargs: Mapping[str, Any] | str | None = None,
+        launcher_args: str | None = None,
+    ) -> dict[str, Any]:
         """Run a finished job again under its id (`JobInfo`).
 
         Parameters
@@ -218,8 +234,11 @@ class EvalClient(Connection):
             The job.
         keep_answers
             Whether samples that were answered before count; otherwise the model is asked again.
+        model_args, gen_kwargs, launcher_args
+            As they were submitted, if they held secrets: the server deleted those when the job ended.
         """
-        return self._request(calls.retry(job_id, keep_answers))
+        given = {"model_args": model_args, "gen_kwargs": gen_kwargs, "launcher_args": launcher_args}
+        return self._request(calls.retry(job_id, keep_answers, given))
 
     def changed_jobs(self, since: int, wait: float | None = None) -> dict[str, Any]:
         """Ask for every job that changed after a revision (`JobList`).

@@ -257,8 +257,9 @@ def devices(names: Sequence[str]) -> str:
 
 
 def holder(device: Device) -> str:
-    """Write who has a device: a job's short id, or who else in words, or ``free``."""
-    return device.job_id[:SHORT_ID] if device.job_id else device.held_by or "free"
+    """Write who has a device: a job's short id, or who else in words, or ``free`` with the model in its memory."""
+    kept = f"free, {device.model} in memory" if device.model else "free"
+    return device.job_id[:SHORT_ID] if device.job_id else device.held_by or kept
 
 
 def memory(used: int | None, total: int | None) -> str:

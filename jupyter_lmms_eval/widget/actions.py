@@ -43,10 +43,20 @@ def results(client: EvalClient, job_ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def free(client: EvalClient, devices: Sequence[str]) -> dict[str, Any]:
+    """Take the models out of the memory of devices."""
+    try:
+        freed = client.free(devices)
+    except (OSError, httpx.HTTPError) as error:
+        return {"ok": False, "text": f"{', '.join(devices)}: {error}"}
+    return {"ok": True, "text": f"{', '.join(freed) or 'Nothing'} was freed."}
+
+
 ACTIONS: dict[str, Callable[[EvalClient, Sequence[str]], dict[str, Any]]] = {
     "cancel": cancel,
     "retry": retry,
     "results": results,
+    "free": free,
 }
 
 

@@ -116,5 +116,5 @@ def _notable(before: list[DeviceRow], after: list[DeviceRow]) -> bool:
     return any(abs(now - then) >= _NOTABLE_SHARE for then, now in shares)
 
 
-def _holders(rows: list[DeviceRow]) -> list[tuple[str, str | None, bool]]:
-    return [(row["id"], row["job_id"], bool(row["held_by"])) for row in rows]
+def _holders(rows: list[DeviceRow]) -> list[tuple[str, str | None, bool, str]]:
+    return [(row["id"], row["job_id"], bool(row["held_by"]), row["model"]) for row in rows]

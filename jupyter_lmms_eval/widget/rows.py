@@ -53,6 +53,7 @@ class DeviceRow(TypedDict):
     busy_share: float | None
     job_id: str | None
     held_by: str
+    model: str
 
 
 class ScoreRow(TypedDict):
@@ -151,6 +152,7 @@ def device_row(device: Device) -> DeviceRow:
         busy_share=None if device.utilization is None else round(device.utilization, 2),
         job_id=device.job_id,
         held_by=device.held_by or "",
+        model=device.model or "",
     )
 
 

@@ -210,6 +210,16 @@ def test_a_device_leads_to_its_job(shown: Notebook) -> None:
     assert table.get_by_role("meter", name="cuda:0 memory").get_attribute("aria-valuenow") == "73"
 
 
+def test_a_model_is_taken_out_of_memory(shown: Notebook, scripted: ScriptedServer) -> None:
+    place = shown.table.get_by_label("Devices").get_by_role("listitem").nth(3)
+    assert "free, qwen2_5_vl in memory" in place.inner_text()
+    free = place.get_by_role("button", name="Take qwen2_5_vl out of the memory of cuda:3")
+    free.click()
+    free.wait_for(state="hidden")
+    assert scripted.devices[3]["model"] is None
+    assert "in memory" not in place.inner_text()
+
+
 def test_a_thousand_jobs(notebook: Open, scripted: ScriptedServer) -> None:
     for number in range(993):
         scripted.put(job(f"{number:08x}-many", minutes=993 - number, request={"name": f"run {number}"}))

@@ -128,6 +128,7 @@ def devices() -> list[dict[str, Any]]:
             "memory_used": used[number] * 10**9,
             "utilization": busy[number],
             "job_id": holders[number],
+            "model": None if holders[number] else "qwen2_5_vl",
         }
         for number in range(4)
     ]

@@ -97,6 +97,11 @@ class ScriptedServer:
             return 200, {"status": "healthy", "timestamp": "", "queue_size": 0, "server_id": self.server_id}
         if path == ["devices"]:
             return 200, {"devices": self.devices}
+        if path == ["devices", "free"]:
+            self.devices = [
+                device | ({"model": None} if device["id"] == query["device"] else {}) for device in self.devices
+            ]
+            return 200, {"freed": [query["device"]]}
         if path == ["jobs"]:
             return 200, self._list(query)
         job = self.jobs.get(path[1])

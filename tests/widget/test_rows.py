@@ -103,6 +103,8 @@ def test_a_device_tells_memory_use_and_holder() -> None:
     assert row["held_by"] == ""
     elsewhere = device_row(Device.model_validate(devices()[3] | {"held_by": "used by job ab12cd34"}))
     assert (elsewhere["job_id"], elsewhere["held_by"]) == (None, "used by job ab12cd34")
+    warm = device_row(Device.model_validate(devices()[3] | {"model": "qwen2_5_vl"}))
+    assert (warm["job_id"], warm["model"]) == (None, "qwen2_5_vl")
     bare = device_row(Device(id="cpu:0", kind="cpu", name="CPU"))
     assert (bare["memory"], bare["memory_share"], bare["busy_share"]) == ("", None, None)
 

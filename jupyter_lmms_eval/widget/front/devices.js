@@ -4,22 +4,23 @@ import { make, set_attribute, set_text } from "./dom.js";
 
 /**
  * @typedef {{id: string, name: string, memory: string, memory_share: number | null, busy_share: number | null,
- *   job_id: string | null, held_by: string}} Device
+ *   job_id: string | null, held_by: string, model: string}} Device
  */
 
 /**
  * Make the strip.
  * @param {import("./store.js").Store} store
  * @param {(job_id: string) => void} reveal shows the row of a job
+ * @param {(device: string) => void} release takes a model out of a device's memory
  */
-export function make_devices(store, reveal) {
+export function make_devices(store, reveal, release) {
   const element = make("ul", { class: "lmms-devices", "aria-label": "Devices" });
   /** @type {Map<string, any>} */
   const known = new Map();
   function update() {
     for (const device of store.devices) {
-      if (!known.has(device.id)) known.set(device.id, make_device(reveal));
-      update_device(known.get(device.id), device);
+      if (!known.has(device.id)) known.set(device.id, make_device(reveal, release));
+      update_device(known.get(device.id), device, store.pending.has(device.id));
     }
     element.replaceChildren(...store.devices.map((device) => known.get(device.id).element));
     element.hidden = !store.devices.length;
@@ -27,19 +28,20 @@ export function make_devices(store, reveal) {
   return { element, update };
 }
 
-/** @param {(job_id: string) => void} reveal */
-function make_device(reveal) {
+/** @param {(job_id: string) => void} reveal @param {(device: string) => void} release */
+function make_device(reveal, release) {
   const id = make("span", { class: "lmms-device-id" });
   const memory = make_meter("memory");
   const busy = make_meter("busy");
   const holder = make("button", { type: "button", class: "lmms-link", onclick: () => reveal(holder.dataset.job) });
   const free = make("span", { class: "lmms-dim lmms-elsewhere" });
-  const element = make("li", { class: "lmms-place" }, id, memory.element, busy.element, holder, free);
-  return { element, id, memory, busy, holder, free };
+  const give_back = make("button", { type: "button", class: "lmms-link", text: "Free", onclick: () => release(give_back.dataset.device) });
+  const element = make("li", { class: "lmms-place" }, id, memory.element, busy.element, holder, free, give_back);
+  return { element, id, memory, busy, holder, free, give_back };
 }
 
-/** @param {ReturnType<typeof make_device>} view @param {Device} device */
-function update_device(view, device) {
+/** @param {ReturnType<typeof make_device>} view @param {Device} device @param {boolean} leaving */
+function update_device(view, device, leaving) {
   set_text(view.id, device.id);
   set_attribute(view.element, "title", device.name);
   update_meter(view.memory, device.memory_share, device.memory, `${device.id} memory`);
@@ -47,7 +49,11 @@ function update_device(view, device) {
   update_meter(view.busy, device.busy_share, busy, `${device.id} utilisation`);
   view.holder.hidden = device.job_id === null;
   view.free.hidden = device.job_id !== null;
-  set_text(view.free, device.held_by || "free");
+  set_text(view.free, device.held_by || (device.model ? `free, ${device.model} in memory` : "free"));
+  view.give_back.hidden = !device.model;
+  view.give_back.disabled = leaving;
+  view.give_back.dataset.device = device.id;
+  set_attribute(view.give_back, "aria-label", `Take ${device.model} out of the memory of ${device.id}`);
   set_attribute(view.free, "data-held", device.held_by ? "" : null);
   view.holder.dataset.job = device.job_id ?? "";
   set_text(view.holder, (device.job_id ?? "").slice(0, 8));

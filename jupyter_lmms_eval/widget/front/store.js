@@ -121,7 +121,7 @@ function take_answer(store, message) {
 /**
  * Send a click. Nothing is swallowed: what Python has not heard yet is shown as waiting.
  * @param {Store} store
- * @param {"cancel" | "retry" | "results"} kind
+ * @param {"cancel" | "retry" | "results" | "free"} kind ``free`` is of devices, the others of jobs
  * @param {string[]} job_ids
  * @param {boolean} busy_clicks whether this kernel hears clicks while a cell runs
  */

@@ -53,7 +53,7 @@ export function show_table(model, store, root) {
     act(store, kind, job_ids, busy_clicks());
     select([]);
   });
-  const devices = make_devices(store, reveal);
+  const devices = make_devices(store, reveal, (device) => act(store, "free", [device], busy_clicks()));
   const trouble = make("p", { class: "lmms-trouble" });
   const headings = COLUMNS.map((column) => make_heading(column, () => sort_by(column)));
   const all = make("input", { type: "checkbox", "aria-label": "Select all jobs in the table", onchange: () => select(all.checked ? listed : []) });
@@ -219,7 +219,7 @@ export function show_table(model, store, root) {
   function listen(change) {
     for (const job_id of change.rows ?? []) redraw(job_id), refresh_detail(job_id);
     if (change.rows?.length) relist();
-    if (change.devices) devices.update();
+    if (change.devices || change.rows) devices.update();
     if (change.server) update_server();
     if (change.says) set_text(says, store.says);
     if (change.detail) details.get(change.detail)?.update(), redraw(change.detail);
