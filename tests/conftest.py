@@ -147,7 +147,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with the demonstration's tasks, for all tests that leave no trace in it."""
     from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 
-    with run_server(tmp_path_factory.mktemp("server"), "--include-path", str(TASKS_DIR), "--cpu-slots", "2") as running:
+    # A model that stayed in memory would have a device when another server of the tests wants it.
+    arguments = "--include-path", str(TASKS_DIR), "--cpu-slots", "2", "--keep-models", "0"
+    with run_server(tmp_path_factory.mktemp("server"), *arguments) as running:
         running.client.list_tasks()
         yield running
 

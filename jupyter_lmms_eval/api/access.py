@@ -7,22 +7,37 @@ serves lmms-eval's own client), or as a cookie that opening a link with ``?token
 The Host header must be an address or a known name, so that a web page cannot reach the server by pointing a
 name of its own at it (DNS rebinding). A request that a page of another origin sends is refused, whatever
 it carries: browsers add cookies and passwords by themselves.
+
+A token is compared before anything is counted, in constant time: whoever has it is never slowed down by others who
+guess. Their refusals wait (`guesses`); what keeps a token from being guessed is its length.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
 import ipaddress
+import re
 import socket
-from collections.abc import Collection, Mapping
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .guesses import MOST_HELD_BACK, Guesses
+
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+# A second one could be read by somebody who was not asked: a proxy reads the first, we the last.
+_ONCE = frozenset(
+    {"host", "origin", "authorization", "content-type", "content-length", "transfer-encoding", "sec-fetch-site"}
+)
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,14 @@ class Verdict:
     ----------
     status
         0: let it in. 303: redirect to ``location`` and set the cookie. Else refuse with ``detail``.
+    guess
+        Whether it carried a wrong token.
     """
 
     status: int = 0
     detail: str = ""
     location: str = ""
+    guess: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,19 +95,23 @@ class AccessRules:
         origin = headers.get("origin")
         if origin is not None and _place(origin).lower() != host.lower():
             return Verdict(403, "Requests from pages of another origin are refused")
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_link(method, headers):
+            return Verdict(403, "Requests from pages of another origin are refused; only links are followed")
         if not self.token or self._authorized(headers):
             return Verdict()
         given = dict(parse_qsl(query)).get("token", "")
         if method == "GET" and given and self._matches(given):
             rest = urlencode([(name, value) for name, value in parse_qsl(query) if name != "token"])
-            # Out of the address bar, the history and the Referer of the next click.
-            return Verdict(303, location=path + (f"?{rest}" if rest else ""))
+            # Out of the address bar, the history and the Referer of the next click; and not to another host, which
+            # is what browsers take two slashes for.
+            return Verdict(303, location="/" + path.lstrip("/\\") + (f"?{rest}" if rest else ""))
         detail = "This server needs its token: open the link it printed, or send 'Authorization: Bearer TOKEN'"
-        if headers.get("authorization") or given:
+        guess = bool(headers.get("authorization") or given or _cookie(headers.get("cookie", ""), self.cookie))
+        if guess:
             detail = "The token is not the one of this server; it prints its token when it starts"
         asks_person = "text/html" in headers.get("accept", "")
         challenge = 'Basic realm="jupyter_lmms_eval", charset="UTF-8"' if asks_person else "Bearer"
-        return Verdict(401, detail, headers={"WWW-Authenticate": challenge})
+        return Verdict(401, detail, guess=guess, headers={"WWW-Authenticate": challenge})
 
     def _known_host(self, host: str) -> bool:
         name = _name(host)
@@ -121,12 +143,25 @@ def host_names(host: str, allowed: Collection[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
 
+def repeated(names: Sequence[str]) -> Verdict:
+    """Refuse a request whose headers can be read in two ways.
+
+    Parameters
+    ----------
+    names
+        Names of its headers, in lower case.
+    """
+    twice = sorted(name for name, count in Counter(names).items() if count > 1 and name in _ONCE)
+    return Verdict(400, f"The header {twice[0]} came more than once") if twice else Verdict()
+
+
 class AccessMiddleware:
     """Applies `AccessRules` to every request, also to documentation and errors."""
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in or answer it."""
@@ -135,12 +170,32 @@ class AccessMiddleware:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"Unexpected connection type {scope['type']!r}")
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        verdict = self._rules.judge(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
+        sent = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        verdict = repeated([name for name, _ in sent])
+        if verdict.status == 0:
+            query = scope["query_string"].decode("latin-1")
+            verdict = self._rules.judge(scope["method"], scope["path"], query, dict(sent))
         if verdict.status == 0:
             await self._app(scope, receive, send)
             return
+        if verdict.guess:
+            verdict = await self._slowed(verdict, scope)
         await self._answer(verdict, scope)(scope, receive, send)
+
+    async def _slowed(self, verdict: Verdict, scope: Scope) -> Verdict:
+        """Wait before a wrong token is refused, if too many came."""
+        address = scope["client"][0] if scope.get("client") else ""
+        delay = self._guesses.delay(address, time.monotonic())
+        if not delay:
+            return verdict
+        if self._guesses.held_back >= MOST_HELD_BACK:
+            return Verdict(429, "Too many wrong tokens came; send the right one", headers={"Retry-After": "60"})
+        self._guesses.held_back += 1
+        try:
+            await asyncio.sleep(delay)
+        finally:
+            self._guesses.held_back -= 1
+        return verdict
 
     def _answer(self, verdict: Verdict, scope: Scope) -> Response:
         if verdict.status != 303:
@@ -153,12 +208,16 @@ class AccessMiddleware:
         return response
 
 
+def _opens_link(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser opens an address in a window of its own; the page with the link does not see the answer."""
+    shown = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return method in ("GET", "HEAD") and shown
+
+
 def _name(host: str) -> str:
-    """Return the name or address in a Host header, without its port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:  # brackets that do not match
-        return ""
+    """Return the name or address in a Host header, without its port; nothing for what is no such header."""
+    found = _HOST.fullmatch(host)
+    return (found["address"] or found["name"]).removesuffix(".") if found else ""
 
 
 def _place(origin: str) -> str:

@@ -17,9 +17,11 @@ from ..engine.settings import SchedulerSettings
 from ..engine.state_dir import default_state_dir
 from . import caching, catalog, errors, events, jobs, metrics, server
 from .access import AccessMiddleware, AccessRules, host_names
+from .bodies import BodyMiddleware
 from .ending import EndingMiddleware
+from .policies import CommonHeadersMiddleware, PagePolicyMiddleware
 from .prefix import PrefixMiddleware
-from .server_args import ServerArgs
+from .server_args import ServerArgs, is_loopback
 
 DESCRIPTION = """
 Evaluations of multimodal models with [lmms-eval](https://github.com/EvolvingLMMs-Lab/lmms-eval), as a service.
@@ -60,9 +62,11 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
         lifespan=_lifespan,
         openapi_tags=TAGS,
         license_info={"name": "BSD-3-Clause"},
+        responses=errors.COMMON,
     )
     app.state.server_args = args
     app.state.token = secrets.token_hex(24) if args.token is None else args.token
+    app.state.notices = exposure(args)
     app.state.server_id = secrets.token_hex(8)
     app.include_router(jobs.router)
     app.include_router(events.router)
@@ -74,14 +78,32 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
     errors.register(app)
     caching.register(app)
     app.add_middleware(EndingMiddleware)
+    app.add_middleware(PagePolicyMiddleware)
     # Higher levels take longer for hardly less.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=1)
     app.add_middleware(PrefixMiddleware)
+    app.add_middleware(BodyMiddleware)
     rules = AccessRules(
         token=app.state.token, hosts=host_names(args.host, args.allowed_hosts), cookie=f"lmms_eval_token_{args.port}"
     )
     app.add_middleware(AccessMiddleware, rules=rules)
+    app.add_middleware(CommonHeadersMiddleware)
     return app
+
+
+def exposure(args: ServerArgs) -> list[str]:
+    """Say what it means that other machines reach a server; nothing if none does.
+
+    Parameters
+    ----------
+    args
+        Its arguments.
+    """
+    if is_loopback(args.host):
+        return []
+    wire = "" if args.tls_certificate else ", and reads it on the way, as the connection is not encrypted "
+    told = f"Other machines reach this server at {args.host}: whoever has its token runs code here as you"
+    return [f"{told}{wire}(--tls-certificate encrypts it)" if wire else told]
 
 
 def state_dir_of(args: ServerArgs) -> Path:
@@ -111,6 +133,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             min_free_gpu_memory=args.min_free_gpu_memory,
             keep_imported=not args.fresh_processes,
             keep_models=0 if args.fresh_processes else args.keep_models,
+            max_queued_jobs=args.max_queued_jobs,
+            max_stored_bytes=int(args.max_stored_gb * 1e9),
+            allow_remote_code=args.allow_remote_code,
         )
     )
     await scheduler.start()

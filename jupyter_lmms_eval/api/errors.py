@@ -19,8 +19,12 @@ from ..engine.errors import (
     JobNotFinished,
     JobNotFound,
     KeyReused,
+    LogUnreadable,
+    QueueFull,
     ResultsGone,
     ResultsNotReady,
+    SecretsNeeded,
+    StorageFull,
 )
 from ..engine.validation import nearest
 from ..protocol.jobs import EvaluateRequest
@@ -32,10 +36,31 @@ STATUS_OF = {
     JobAlreadyFinished: 400,
     JobNotFinished: 409,
     KeyReused: 409,
+    SecretsNeeded: 422,
+    QueueFull: 429,
+    StorageFull: 507,
     ResultsNotReady: 409,
     ResultsGone: 410,
+    LogUnreadable: 410,
     DiskFull: 507,
     CatalogUnavailable: 503,
+}
+
+# What any route may answer; what only some do is said there.
+COMMON: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": description}
+    for status, description in {
+        400: "The request can be read in two ways, or not at all",
+        401: "The token is missing, or not the one of this server",
+        403: "A page of another origin sent it, or the operator did not allow it",
+        408: "The body stopped",
+        413: "The body is too large",
+        415: "The body is not called JSON",
+        421: "The server does not answer to this name",
+        422: "A value cannot be used; the sentence says which and why",
+        429: "Too many wrong tokens came",
+        500: "The server failed; its log says why",
+    }.items()
 }
 
 
@@ -51,6 +76,11 @@ def register(app: FastAPI) -> None:
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = [_field_error(found) for found in error.errors()]
         return answer(422, "; ".join(found.message for found in errors), errors)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, __: Exception) -> JSONResponse:
+        # It is logged with its traceback; what it says may quote anything.
+        return answer(500, "The server failed to answer this; its log says why, and its jobs go on")
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:

@@ -20,6 +20,7 @@ from ..protocol.jobs import (
     JobStatus,
     JobSubmitResponse,
     LogChunk,
+    RetryRequest,
 )
 from ..protocol.server import ErrorResponse
 from .caching import UNCHANGED, Fresh
@@ -31,6 +32,8 @@ router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, Path(description="The job's id, as the submission answered it")]
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ErrorResponse, "description": "No such job"}}
 FOLLOW_SECONDS = 0.5
+# Of more jobs the rest is told to who asks on: an answer is made and sent at once.
+MOST_CHANGES = 1000
 # Longer than proxies and clients bear silence is no use.
 Wait = Annotated[float | None, Query(gt=0, le=60, description="Seconds to wait for news before this answers")]
 
@@ -41,8 +44,9 @@ Wait = Annotated[float | None, Query(gt=0, le=60, description="Seconds to wait f
     responses={
         409: {"model": ErrorResponse, "description": "The idempotency key belongs to another request"},
         422: {"model": ErrorResponse, "description": "It cannot work; the sentence says why"},
+        429: {"model": ErrorResponse, "description": "Too many jobs wait"},
         503: {"model": ErrorResponse, "description": "The tasks and models could not be listed"},
-        507: {"model": ErrorResponse, "description": "The disk is full; nothing of it was kept"},
+        507: {"model": ErrorResponse, "description": "The disk, or the jobs' share of it, is full; nothing was kept"},
     },
 )
 async def submit_evaluation(
@@ -87,23 +91,25 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=500, description="Jobs per page")] = 50,
     cursor: Annotated[int | None, Query(ge=1, description="`next_cursor` of the page before")] = None,
     since: Annotated[
-        int | None, Query(ge=0, description="Only, and all, jobs that changed after this `revision`; no other filter")
+        int | None,
+        Query(ge=0, description="Only jobs that changed after this `revision`, the earliest first; no other filter"),
     ] = None,
     wait: Wait = None,
 ) -> JobList:
     """Return a page of jobs, newest first, those of earlier servers on the same state directory too.
 
-    With `since`, return what changed after an earlier answer's `revision`. An answer with a lower revision comes from
+    With `since`, return what changed after an earlier answer's `revision`, about a thousand jobs at once: go on from
+    the answer's `revision`. An answer with a lower revision comes from
     a restarted server, which counts anew: list the jobs again. With `wait` too, answer as soon as there is a change;
     without one, after so many seconds, with no jobs and the revision to ask for next.
     """
     if wait is not None:
         if since is None:
             raise HTTPException(422, "wait: give since too, the revision after which a change is news")
-        return await ledger.news(since, wait)
+        return await ledger.news(since, wait, most=MOST_CHANGES)
     fresh.check(ledger.tag())
     if since is not None:
-        return await ledger.changes(since)
+        return await ledger.changes(since, most=MOST_CHANGES)
     return await ledger.page(statuses=status or (), model=model, task=task, before=cursor, limit=limit)
 
 
@@ -170,22 +176,37 @@ async def cancel_job(
 @router.post(
     "/jobs/{job_id}/retry",
     summary="Try a job again",
-    responses={**_NOT_FOUND, 409: {"model": ErrorResponse, "description": "The job waits or runs"}},
+    responses={
+        **_NOT_FOUND,
+        409: {"model": ErrorResponse, "description": "The job waits or runs"},
+        422: {"model": ErrorResponse, "description": "It had secrets that are not given again"},
+        429: {"model": ErrorResponse, "description": "Too many jobs wait"},
+        507: {"model": ErrorResponse, "description": "The disk is full"},
+    },
 )
 async def retry_job(
     scheduler: Scheduler,
     job_id: JobId,
     keep_answers: Annotated[bool, Query(description="Whether samples answered before count")] = True,
+    given: RetryRequest | None = None,
 ) -> JobInfo:
-    """Put a finished job back into the queue, under its id and with its next attempt."""
-    return await scheduler.retry(job_id, keep_answers=keep_answers)
+    """Put a finished job back into the queue, under its id and with its next attempt.
+
+    The secrets of a job are deleted when it ends. If it had any, the body gives the fields that held them again, as
+    they were submitted; the secrets may be others by now.
+    """
+    return await scheduler.retry(job_id, keep_answers=keep_answers, given=given)
 
 
 @router.get(
     "/jobs/{job_id}/logs",
     summary="Read a job's log",
     response_model=LogChunk,
-    responses={**_NOT_FOUND, 200: {"content": {"text/plain": {}}, "description": "A part, or with follow the stream"}},
+    responses={
+        **_NOT_FOUND,
+        200: {"content": {"text/plain": {}}, "description": "A part, or with follow the stream"},
+        410: {"model": ErrorResponse, "description": "It is not a file of the job's own"},
+    },
 )
 async def read_logs(
     scheduler: Scheduler,

@@ -28,7 +28,7 @@ async def health(request: Request, scheduler: Scheduler) -> HealthResponse:
         server_id=request.app.state.server_id,
         version=__version__,
         pid=os.getpid(),
-        notices=scheduler.notices,
+        notices=[*request.app.state.notices, *scheduler.notices],
     )
 
 

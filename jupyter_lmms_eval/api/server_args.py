@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# Of a token that other machines may try; a random one has 48.
+SHORTEST_TOKEN = 16
+
 
 @dataclass
 class ServerArgs:
@@ -37,6 +40,16 @@ class ServerArgs:
         Names, beyond those of this machine, by which clients may address the server.
     allow_merge
         Whether /merge may be used. It unpickles the checkpoint, that is: runs code in it.
+    allow_remote_code
+        Whether a request may set ``trust_remote_code``, which runs code that comes with a checkpoint.
+    tls_certificate, tls_key
+        Files, in PEM, of a certificate with its chain and of its key, which may be in the same file: the server then
+        speaks HTTPS only.
+    max_queued_jobs
+        Jobs that may wait; no more are taken.
+    max_stored_gb
+        Gigabytes that the directories of all jobs may take; beyond, no job is taken, and none is removed. 0: as much
+        as the disk has.
     crash_retries
         Further attempts after an evaluation crashed or hung, as long as none gets further than those before.
     stall_factor, stall_seconds
@@ -69,6 +82,11 @@ class ServerArgs:
     cpu_slots: int = 1
     allowed_hosts: list[str] = field(default_factory=list)
     allow_merge: bool = False
+    allow_remote_code: bool = False
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    max_queued_jobs: int = 10_000
+    max_stored_gb: float = 0.0
     crash_retries: int = 2
     stall_factor: float = 10.0
     stall_seconds: float = 1800.0
@@ -93,14 +111,29 @@ class ServerArgs:
             value = getattr(self, name)
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise ValueError(f"{name} must be a list of strings, got {_described(value)}")
-        if self.token == "" and not is_loopback(self.host):
+        for name in ("tls_certificate", "tls_key", "token", "state_dir"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise ValueError(f"{name} must be a string, got {_described(value) if name != 'token' else 'another'}")
+        if self.token is not None and not is_loopback(self.host):
+            self._check_token(self.token)
+
+    def _check_token(self, token: str) -> None:
+        others = f"Host {self.host!r} is reached by other machines, and whoever submits a job runs code here"
+        if not token:
+            raise ValueError(f"{others}: keep the token, or listen on localhost")
+        if len(token) < SHORTEST_TOKEN:
             raise ValueError(
-                f"Host {self.host!r} is reached by other machines, and whoever submits a job runs code here: "
-                "keep the token, or listen on localhost"
+                f"{others}: a token of {len(token)} characters can be guessed; take {SHORTEST_TOKEN} or more, or none "
+                "for a random one"
             )
 
     def _check_numbers(self) -> None:
-        for name, least in (("max_completed_jobs", 1), ("cpu_slots", 1), ("crash_retries", 0)):
+        for name, least in (
+            ("max_completed_jobs", 1),
+            ("cpu_slots", 1),
+            ("crash_retries", 0),
+            ("max_queued_jobs", 1),
+        ):
             value = getattr(self, name)
             if not _is_int(value) or value < least:
                 what = "a positive integer" if least else "zero or a positive integer"
@@ -109,8 +142,10 @@ class ServerArgs:
             value = getattr(self, name)
             if not _is_number(value) or value <= 0:
                 raise ValueError(f"{name} must be a positive number, got {_described(value)}")
-        if not _is_number(self.keep_models) or self.keep_models < 0:
-            raise ValueError(f"keep_models must be zero or a positive number, got {_described(self.keep_models)}")
+        for name in ("keep_models", "max_stored_gb"):
+            value = getattr(self, name)
+            if not _is_number(value) or value < 0:
+                raise ValueError(f"{name} must be zero or a positive number, got {_described(value)}")
         if not _is_number(self.min_free_gpu_memory) or not 0 <= self.min_free_gpu_memory <= 1:
             raise ValueError(f"min_free_gpu_memory must be from 0 to 1, got {_described(self.min_free_gpu_memory)}")
 

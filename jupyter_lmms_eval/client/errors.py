@@ -188,7 +188,10 @@ def refusal(status_code: int, body: object) -> tuple[str, list[FieldError]]:
     if status_code == httpx.codes.UNAUTHORIZED:
         return "The server wants its token: give `token=`, or set LMMS_EVAL_TOKEN.", errors
     if httpx.codes.is_redirect(status_code):
-        return "The address leads elsewhere, as that of a hub's Jupyter which does not run: start it, or check it.", errors
+        return (
+            "The address leads elsewhere, as that of a hub's Jupyter which does not run: start it, or check it.",
+            errors,
+        )
     return f"The server answered {status_code} {httpx.codes.get_reason_phrase(status_code)}".rstrip() + ".", errors
 
 

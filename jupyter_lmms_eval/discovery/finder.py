@@ -146,12 +146,29 @@ def known_token(url: str) -> str | None:
     str or None
         Its token, if a living process recorded a server at that host and port.
     """
+    record = known_server(url)
+    return None if record is None else record.token or None
+
+
+def known_server(url: str) -> ServerRecord | None:
+    """Look up the record of a server of this user on this machine.
+
+    Parameters
+    ----------
+    url
+        The server's URL as a person writes it.
+
+    Returns
+    -------
+    ServerRecord or None
+        The record, if a living process wrote it for a server at that host and port.
+    """
     wanted = _endpoint(url)
     if wanted is None:
         return None
     for record in read_records():
         if _endpoint(record.url) == wanted and process_lives(record):
-            return record.token or None
+            return record
     return None
 
 

@@ -6,6 +6,7 @@ import json
 from enum import Enum
 
 from ..protocol.server import ServerRecord
+from .certificate import trusting
 from .identity import ProcessIdentity, process_create_time
 
 __all__ = ["Answer", "Liveness", "ask", "judge", "liveness", "process_create_time", "process_lives"]
@@ -90,6 +91,7 @@ def ask(record: ServerRecord, timeout: float) -> Answer:
             headers={"Authorization": f"Bearer {record.token}"} if record.token else {},
             timeout=timeout,
             trust_env=False,  # a proxy of the environment cannot know this machine's loopback
+            verify=trusting(record.certificate) if record.certificate else True,
         )
         if response.status_code >= 500:
             return Answer.NONE

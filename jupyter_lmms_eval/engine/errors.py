@@ -62,6 +62,45 @@ class KeyReused(EngineError):
     """An idempotency key came again with another request."""
 
 
+class QueueFull(EngineError):
+    """So many jobs wait that no more are taken.
+
+    Parameters
+    ----------
+    most
+        How many may wait.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most:,} jobs wait, and no more are taken: submit again when some are done, cancel some, or start the "
+            "server with a higher --max-queued-jobs"
+        )
+
+
+class StorageFull(EngineError):
+    """The jobs take as much of the disk as the operator gave them; the text says how much."""
+
+
+class SecretsNeeded(EngineError):
+    """The secrets of a job were deleted when it ended, and are needed once more.
+
+    Parameters
+    ----------
+    job_id
+        The job.
+    fields
+        The fields of its request that held them.
+    """
+
+    def __init__(self, job_id: str, fields: Sequence[str]) -> None:
+        names = " and ".join(fields)
+        super().__init__(
+            f"The secrets in {names} of job {job_id} were deleted when it ended: give {names} again in the body of the "
+            "retry, or submit a new job"
+        )
+
+
 class ResultsNotReady(EngineError):
     """The job has no results (yet)."""
 
@@ -82,6 +121,21 @@ class ResultsGone(EngineError):
             f"The results of job {job_id} cannot be read ({why}); try it again: its answers are kept, so that only "
             "the scoring is done anew"
         )
+
+
+class LogUnreadable(EngineError):
+    """A job's log is not a file of its own.
+
+    Parameters
+    ----------
+    path
+        The log.
+    what
+        What it is.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"The log {path} is {what}, and is not read; look at it yourself, or remove it")
 
 
 class CatalogUnavailable(EngineError):

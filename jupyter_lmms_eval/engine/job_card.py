@@ -14,7 +14,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..protocol.jobs import EvaluateRequest, JobInfo
-from ..protocol.redaction import redact_arguments
 from ..protocol.run import RunFiles
 from .disk import is_full
 
@@ -23,7 +22,7 @@ VOLATILE = {"position_in_queue", "wait_reason"}
 
 # Fields of a request that came after digests were first stored: one that says nothing must not change the digest, or
 # a cell that runs again after an update is told that its request is another.
-_LATER_FIELDS = ("timeout",)
+_LATER_FIELDS = ("timeout", "gpu_memory")
 
 # Beyond it the database would soon have no number left for the next job: only damage writes such a one.
 LARGEST_NUMBER = 2**53
@@ -46,7 +45,10 @@ class Submission:
 
     @classmethod
     def of(cls, key: str, request: EvaluateRequest) -> Submission:
-        """Digest a request, whatever the order of its fields."""
+        """Digest a request, whatever the order of its fields; its secrets must be taken out before.
+
+        A digest of a secret could be found by trial. A placeholder stands for it by a keyed digest.
+        """
         fields = request.model_dump(mode="json")
         for name in _LATER_FIELDS:
             if fields[name] == EvaluateRequest.model_fields[name].default:
@@ -75,8 +77,7 @@ class JobCard(BaseModel):
 def write_card(info: JobInfo, seq: int, submission: Submission | None = None) -> None:
     """Write the card of a job, so that a reader sees the old one or the new one; private to the user.
 
-    Secrets among the model's arguments are left out once the job is over. Nothing is written for a job without a
-    directory, nor on a full disk: the database has it all.
+    Nothing is written for a job without a directory, nor on a full disk: the database has it all.
 
     Parameters
     ----------
@@ -96,9 +97,6 @@ def write_card(info: JobInfo, seq: int, submission: Submission | None = None) ->
         return
     card = RunFiles(info.job_dir).card
     new = card.with_name(card.name + ".new")
-    if info.status.finished:  # what an evaluation needed to know is nobody's business any more
-        arguments = redact_arguments(info.request.model_args)
-        info = info.model_copy(update={"request": info.request.model_copy(update={"model_args": arguments})})
     text = JobCard(seq=seq, submission=submission, info=info).model_dump_json(exclude={"info": VOLATILE})
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -51,6 +51,8 @@ class JobLedger:
         Finished jobs kept in memory.
     shortage
         Says that there is no room for a new job, in words, or None; blocking.
+    forget
+        Deletes what a job needs only as long as it is not over; blocking for a moment.
 
     Attributes
     ----------
@@ -64,11 +66,13 @@ class JobLedger:
         queue: JobQueue,
         most_finished: int,
         shortage: Callable[[], str | None] = lambda: None,
+        forget: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._queue = queue
         self._most_finished = most_finished
         self._shortage = shortage
+        self._forget = forget
         self.figures = Figures()
         self._arriving: list[tuple[Arrival, asyncio.Future[Job | None]]] = []
         self._arrived = asyncio.Event()
@@ -214,7 +218,11 @@ class JobLedger:
             revision = min(revision, rows[-1].revision)
         changed = {info.job_id: info for info in rows if info.job_id not in self._jobs}
         changed |= {name: self.told(job) for name, job in self._jobs.items() if since < job.info.revision <= revision}
-        return JobList(jobs=sorted(changed.values(), key=lambda info: info.revision), revision=revision)
+        jobs = sorted(changed.values(), key=lambda info: info.revision)
+        if most is not None and len(jobs) > most:
+            jobs = jobs[:most]
+            revision = jobs[-1].revision
+        return JobList(jobs=jobs, revision=revision)
 
     def _recent_after(self, since: int) -> list[Job]:
         found = list(itertools.takewhile(lambda job: job.info.revision > since, reversed(self._recent.values())))
@@ -442,7 +450,7 @@ class JobLedger:
         """
         self.note(job, **changes)
         try:
-            await self._stored(self._store.save, job.info)
+            await self._stored(self._save, job.info)
             self._unsaved.pop(job.id, None)
         except DiskFull as error:
             logger.warning("Job %s is %s, which could not be stored: %s", job.id, job.info.status.value, error)
@@ -459,6 +467,10 @@ class JobLedger:
                 self._recent.pop(forgotten.id, None)
                 self._recent_since = max(self._recent_since, forgotten.info.revision)
 
+    async def written(self) -> None:
+        """Wait until all that was to be stored before this was asked is stored."""
+        await self._stored(lambda: None)
+
     @property
     def unsaved(self) -> bool:
         """Whether a full disk keeps changes from being stored."""
@@ -468,10 +480,15 @@ class JobLedger:
         """Store what a full disk kept from being stored, if it can be by now."""
         for job in list(self._unsaved.values()):
             try:
-                await self._stored(self._store.save, job.info)
+                await self._stored(self._save, job.info)
             except DiskFull:
                 return
             self._unsaved.pop(job.id, None)
+
+    def _save(self, info: JobInfo) -> None:
+        self._store.save(info)
+        if info.status.finished:  # not before that is on disk: a server that dies in between tries the job again
+            self._forget(info.job_id)
 
     def _next_revision(self) -> int:
         self._revision += 1

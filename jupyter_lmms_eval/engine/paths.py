@@ -27,7 +27,7 @@ def with_absolute_paths(request: EvaluateRequest, base: Path) -> EvaluateRequest
         parts = [part.partition("=") for part in split_arguments(request.model_args)]
         changes["model_args"] = ",".join(f"{key}={_absolute(key, value, base)}" for key, _, value in parts)
     if request.output_dir is not None:
-        changes["output_dir"] = str(base / Path(request.output_dir).expanduser())
+        changes["output_dir"] = str(base / os.path.expanduser(request.output_dir))  # noqa: PTH111  (see _absolute)
     if request.include_path is not None:
         folders = [request.include_path] if isinstance(request.include_path, str) else request.include_path
         changes["include_path"] = [os.path.realpath(base / folder) for folder in folders]
@@ -37,7 +37,8 @@ def with_absolute_paths(request: EvaluateRequest, base: Path) -> EvaluateRequest
 def _absolute(key: str, value: Any, base: Path) -> Any:
     if not isinstance(value, str) or not (key in _PATH_KEYS or key.endswith(_PATH_SUFFIXES)):
         return value
-    path = Path(value).expanduser()
     if key == "model" and os.sep not in value:  # the name of a model, by any likelihood
         return value
-    return str(base / path) if value and (base / path).exists() else value
+    # Those of pathlib raise for users that there are not and names that no disk takes; this is only a question.
+    path = base / os.path.expanduser(value)  # noqa: PTH111
+    return str(path) if value and os.path.exists(path) else value  # noqa: PTH110

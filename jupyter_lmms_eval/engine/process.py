@@ -29,7 +29,7 @@ GRACE_SECONDS = 5.0
 # How long it may take to write down where it hangs.
 DUMP_SECONDS = 2.0
 # How long one that stayed may take to say whether it can take another attempt.
-TAKE_SECONDS = 30.0
+TAKE_SECONDS = 10.0
 _LONGEST_MESSAGE = 1 << 16
 
 

@@ -16,9 +16,11 @@ from ..protocol.jobs import (
     JobStatus,
     LogChunk,
     QueueStatusResponse,
+    RetryRequest,
 )
 from ..protocol.run import RunFiles
-from ..protocol.server import Device
+from ..protocol.secrets import same_but_for_secrets, sealed_fields
+from ..protocol.server import Device, FieldError
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
 from .devices import Devices
@@ -31,7 +33,10 @@ from .errors import (
     JobAlreadyFinished,
     JobNotFinished,
     KeyReused,
+    QueueFull,
     ResultsNotReady,
+    SecretsNeeded,
+    StorageFull,
 )
 from .ledger import JobLedger
 from .logs import read_log
@@ -41,11 +46,13 @@ from .queueing import Job, JobQueue, job_directory
 from .recovery import open_store
 from .settings import SchedulerSettings
 from .state_dir import StateDir
+from .storage import Storage
 from .store import Submission
 from .surroundings import Surroundings
 from .task_sizes import TaskSizes
 from .template import Template
 from .validation import Findings, examine
+from .vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +97,8 @@ class JobScheduler:
         self._settings = settings
         # Resolved once: every submission is held against them.
         self._task_folders = settings.task_folders
+        # Submissions that are being stored, and count as if they waited.
+        self._arriving = 0
 
     # ------------------------------------------------------------------------------------------- life
 
@@ -115,11 +124,20 @@ class JobScheduler:
             self._surroundings = Surroundings(self._devices, self._state_dir.root, self._settings.disk_reserve)
             self._template = Template(self._state_dir.root) if self._settings.keep_imported else None
             self._queue = JobQueue(self._devices.ids)
-            self.ledger = JobLedger(store, self._queue, self._settings.max_completed_jobs, self._surroundings.shortage)
+            self._vault = Vault(self._state_dir.secrets)
+            self._storage = Storage(self._state_dir.jobs, self._settings.max_stored_bytes)
+            self.ledger = JobLedger(
+                store,
+                self._queue,
+                self._settings.max_completed_jobs,
+                self._surroundings.shortage,
+                self._vault.forget,
+            )
             self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
             self.task_sizes = TaskSizes(self.ledger)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
             unfinished = [self.ledger.restore(stored) for stored in await self.ledger.open()]
+            await asyncio.to_thread(self._vault.keep_only, {job.id for job in unfinished})
             await self._dispatcher.continue_after_restart(unfinished)
         except BaseException:
             self._state_dir.close()
@@ -167,10 +185,15 @@ class JobScheduler:
             If it cannot work.
         CatalogUnavailable
             If the tasks and models could not be listed.
-        DiskFull
+        DiskFull, StorageFull
             If there is no room for it; nothing of it is kept.
+        QueueFull
+            If too many jobs wait.
         """
-        submission = Submission.of(key, request) if key is not None else None
+        submission = None
+        if key is not None:
+            public, _ = await asyncio.to_thread(self._vault.seal, request)
+            submission = Submission.of(key, public)
         try:
             job = await self._accept(request, submission)
         except EngineError:
@@ -198,6 +221,18 @@ class JobScheduler:
         if request.unknown_fields:
             request = EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields)))
         request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
+        await self._refuse_if_full()
+        # Nothing is awaited between this look and the count.
+        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
+            raise QueueFull(self._settings.max_queued_jobs)
+        self._arriving += 1
+        try:
+            return await self._store(request, findings, submission)
+        finally:
+            self._arriving -= 1
+
+    async def _store(self, request: EvaluateRequest, findings: Findings, submission: Submission | None) -> Job | None:
+        request, secrets = await asyncio.to_thread(self._vault.seal, request)
         job_id = str(uuid.uuid4())
         info = JobInfo(
             job_id=job_id,
@@ -207,11 +242,27 @@ class JobScheduler:
             warnings=findings.warnings,
             job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
         )
-        return await self.ledger.add(info, submission)
+        if not secrets:
+            return await self.ledger.add(info, submission)
+        # First, so that no job is ever without them.
+        await asyncio.to_thread(self._vault.keep, job_id, secrets)
+        job: Job | None = None
+        try:
+            job = await self.ledger.add(info, submission)
+        finally:
+            if job is None:
+                await asyncio.to_thread(self._vault.forget, job_id)
+        return job
+
+    async def _refuse_if_full(self) -> None:
+        live = {job.directory.name for job in self.ledger.live if not job.info.status.finished}
+        if excess := await asyncio.to_thread(self._storage.excess, live):
+            raise StorageFull(excess)
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
         catalog = await self.catalog.get(fresh=fresh, at_once=not fresh)
-        return examine(request, catalog, self._devices.ids, self._task_folders)
+        allow = self._settings.allow_remote_code
+        return examine(request, catalog, self._devices.ids, self._task_folders, allow_remote_code=allow)
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
         found = await self.ledger.submitted(submission)
@@ -288,7 +339,7 @@ class JobScheduler:
             raise JobAlreadyFinished("Job already finished or cancelled")
         return info
 
-    async def retry(self, job_id: str, *, keep_answers: bool = True) -> JobInfo:
+    async def retry(self, job_id: str, *, keep_answers: bool = True, given: RetryRequest | None = None) -> JobInfo:
         """Put a finished job back into the queue, under its id and with its next attempt.
 
         Parameters
@@ -297,6 +348,8 @@ class JobScheduler:
             The job.
         keep_answers
             Whether samples that were answered before count; otherwise the model is asked again.
+        given
+            The fields of its request that held secrets, which were deleted when it ended.
 
         Raises
         ------
@@ -304,10 +357,24 @@ class JobScheduler:
             If there is no such job.
         JobNotFinished
             If it waits or runs.
+        SecretsNeeded
+            If it had secrets that are not given.
+        InvalidRequest
+            If what is given differs from its request in more than secrets.
+        QueueFull, DiskFull
+            If there is no room for it.
         """
         info = await self.get(job_id)
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
+        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
+            raise QueueFull(self._settings.max_queued_jobs)
+        request, secrets = await asyncio.to_thread(self._with_secrets, info, given or RetryRequest())
+        if secrets:
+            # The end of the job may still be on its way to the disk, and takes the old ones away.
+            await self.ledger.written()
+            await asyncio.to_thread(self._vault.keep, job_id, secrets)
+            info = info.model_copy(update={"request": request})
         files = RunFiles(job_directory(info))
         await asyncio.to_thread(files.finish.unlink, missing_ok=True)
         if not keep_answers:
@@ -325,6 +392,20 @@ class JobScheduler:
         )
         self._dispatcher.enqueue(job)
         return self.ledger.told(job)
+
+    def _with_secrets(self, info: JobInfo, given: RetryRequest) -> tuple[EvaluateRequest, dict[str, object]]:
+        """Return the request of a job that is tried again, with placeholders, and what they stand for."""
+        changes = given.model_dump(exclude_none=True)
+        request, secrets = self._vault.seal(
+            with_absolute_paths(info.request.model_copy(update=changes), Path.cwd()) if changes else info.request
+        )
+        if not same_but_for_secrets(request, info.request):
+            names = " and ".join(changes)
+            problem = f"{names}: a job is tried again as it was, with other secrets at most; submit a new job instead"
+            raise InvalidRequest([FieldError(field=name, message=problem) for name in changes][:1])
+        if missing := sealed_fields(request, secrets):
+            raise SecretsNeeded(info.job_id, missing)
+        return request, secrets
 
     async def get(self, job_id: str) -> JobInfo:
         """Return a job, from memory or from disk; see `JobLedger.get`."""

@@ -35,6 +35,12 @@ class SchedulerSettings:
         Whether a process with lmms-eval imported is kept, from which evaluations are forked.
     keep_models
         Seconds for which a model stays in memory after its job, for another one; 0 keeps none.
+    max_queued_jobs
+        Jobs that may wait; beyond, nothing is accepted.
+    max_stored_bytes
+        Bytes that the directories of all jobs may take; beyond, nothing is accepted. 0: as much as there is.
+    allow_remote_code
+        Whether a request may ask to run code that comes with a checkpoint.
     disk_reserve
         Bytes that must be free on the disk of the jobs; below, nothing is accepted and nothing starts.
     """
@@ -50,6 +56,9 @@ class SchedulerSettings:
     min_free_gpu_memory: float = 0.5
     keep_imported: bool = True
     keep_models: float = 300.0
+    max_queued_jobs: int = 10_000
+    max_stored_bytes: int = 0
+    allow_remote_code: bool = False
     disk_reserve: int = 16 << 20
 
     @property

@@ -70,6 +70,11 @@ class StateDir:
         """The folder of the jobs' directories."""
         return self.root / "jobs"
 
+    @property
+    def secrets(self) -> Path:
+        """The folder of the jobs' secrets."""
+        return self.root / "secrets"
+
     def job_dir(self, prefix: str, job_id: str) -> Path:
         """Return the directory of a job; it is not created."""
         return self.jobs / f"{prefix}{job_id}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import os
-from collections.abc import Collection, Sequence
+import re
+import stat
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..protocol.jobs import EvaluateRequest
+from ..protocol.redaction import redact
+from ..protocol.secrets import FIELDS, sealed_fields
 from ..protocol.server import FieldError
 from .arguments import problem_with_arguments, problem_with_reasoning_tags, problem_with_seed, split_arguments
 from .catalog import Catalog
@@ -36,11 +39,17 @@ class Findings:
 
     def refuse(self, name: str, message: str, nearest: Sequence[str] = ()) -> None:
         """Note a reason against the request."""
-        self.errors.append(FieldError(field=name, message=message, nearest=list(nearest)))
+        # It may quote what was sent, and is shown and kept in other places than that was.
+        self.errors.append(FieldError(field=name, message=redact(message), nearest=list(nearest)))
 
 
 def examine(
-    request: EvaluateRequest, catalog: Catalog, devices: Sequence[str], include_paths: Sequence[str]
+    request: EvaluateRequest,
+    catalog: Catalog,
+    devices: Sequence[str],
+    include_paths: Sequence[str],
+    *,
+    allow_remote_code: bool = False,
 ) -> Findings:
     """Look a request over.
 
@@ -54,6 +63,8 @@ def examine(
         Identities of the machine's devices.
     include_paths
         Task folders the operator allows.
+    allow_remote_code
+        Whether the operator allows code that comes with a checkpoint.
     """
     findings = Findings()
     _examine_fields(request, findings)
@@ -61,6 +72,7 @@ def examine(
     _examine_tasks(request, catalog, include_paths, findings)
     _examine_devices(request, devices, findings)
     _examine_arguments(request, findings)
+    _examine_trust(request, allow_remote_code, findings)
     _examine_folders(request, include_paths, findings)
     return findings
 
@@ -188,6 +200,48 @@ def _examine_arguments(request: EvaluateRequest, findings: Findings) -> None:
         findings.warnings.append("predict_only keeps the samples, so log_samples is on")
 
 
+_NOT_TRUE = frozenset({"", "0", "false", "no", "off", "none", "null"})
+_TRUSTS = re.compile(
+    r"trust[_-]remote[_-]code[\"']?(?:\s*[=:]\s*[\"']?(?P<value>[^\s,\"'}\])]*)|(?P<flag>(?![\w-])))", re.IGNORECASE
+)
+
+
+def _examine_trust(request: EvaluateRequest, allow_remote_code: bool, findings: Findings) -> None:
+    for name in FIELDS:
+        if not allow_remote_code and trusts_remote_code(getattr(request, name)):
+            findings.refuse(
+                name,
+                f"{name}: trust_remote_code runs code that comes with the checkpoint, and is off; leave it out, or "
+                "start the server with --allow-remote-code to permit it",
+            )
+    for name in sealed_fields(request):
+        findings.refuse(
+            name,
+            f"{name}: '[redacted]' stands for a secret, which this server gives to nobody; put the secret in its place",
+        )
+
+
+def trusts_remote_code(arguments: object) -> bool:
+    """Tell whether arguments ask to run code that comes with a checkpoint.
+
+    Parameters
+    ----------
+    arguments
+        An object, nested or not, or a text as lmms-eval or a launcher takes it.
+    """
+    if isinstance(arguments, str):
+        found = _TRUSTS.finditer(arguments)
+        return any(match["value"] is None or match["value"].lower() not in _NOT_TRUE for match in found)
+    if isinstance(arguments, Mapping):
+        return any(
+            str(value).strip().lower() not in _NOT_TRUE
+            if str(name).replace("-", "_").lower().endswith("trust_remote_code")
+            else trusts_remote_code(value)
+            for name, value in arguments.items()
+        )
+    return isinstance(arguments, (list, tuple)) and any(trusts_remote_code(value) for value in arguments)
+
+
 def _examine_folders(request: EvaluateRequest, include_paths: Sequence[str], findings: Findings) -> None:
     asked = [request.include_path] if isinstance(request.include_path, str) else request.include_path or []
     for folder in asked:
@@ -197,10 +251,22 @@ def _examine_folders(request: EvaluateRequest, include_paths: Sequence[str], fin
                 f"Task folder {folder!r} is outside those of this server ({', '.join(include_paths) or 'none'}); "
                 f"start it with --include-path {os.path.realpath(folder)}",
             )
-        elif not Path(folder).is_dir():
+        elif not os.path.isdir(folder):  # noqa: PTH112  (of a name that no disk takes, pathlib raises)
             findings.refuse("include_path", f"Task folder {folder!r} does not exist")
-    if request.output_dir is not None and Path(request.output_dir).exists() and not Path(request.output_dir).is_dir():
-        findings.refuse("output_dir", f"output_dir {request.output_dir!r} is a file; name a folder")
+    if request.output_dir is not None and (problem := _problem_with_output_dir(request.output_dir)):
+        findings.refuse("output_dir", f"output_dir {request.output_dir!r} {problem}; name a folder")
+
+
+def _problem_with_output_dir(folder: str) -> str | None:
+    try:
+        mode = os.stat(os.path.expanduser(folder)).st_mode  # noqa: PTH111, PTH116  (as it is read later)
+    except (FileNotFoundError, PermissionError):
+        return None
+    except NotADirectoryError:
+        return "lies below a file"
+    except OSError as error:
+        return f"cannot be used ({error.strerror})"
+    return None if stat.S_ISDIR(mode) else "is a file"
 
 
 def within(path: str, folders: Sequence[str]) -> bool:

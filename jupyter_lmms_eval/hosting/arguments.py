@@ -31,7 +31,7 @@ class Flag:
     default
         What happens without it, where the default in `ServerArgs` does not say it.
     path
-        Whether its value names a folder: that of the person who types it, wherever the server works.
+        Whether its value names a folder or a file: that of the person who types it, wherever the server works.
     """
 
     field: str
@@ -70,6 +70,17 @@ FLAGS = (
     Flag("cpu_slots", "Evaluations that may run on the CPU at once", metavar="N"),
     Flag("allowed_hosts", "Further name by which clients may address the server", "--allowed-host", "NAME"),
     Flag("allow_merge", "Permit /merge, which runs code of the checkpoint that it merges"),
+    Flag("allow_remote_code", "Permit trust_remote_code, which runs code that comes with a checkpoint"),
+    Flag(
+        "tls_certificate", "Speak HTTPS, with this certificate (PEM)", metavar="FILE", default="plain HTTP", path=True
+    ),
+    Flag("tls_key", "The certificate's key (PEM)", metavar="FILE", default="in the certificate's file", path=True),
+    Flag("max_queued_jobs", "Jobs that may wait; no more are taken", metavar="N"),
+    Flag(
+        "max_stored_gb",
+        "Gigabytes that jobs may take; then no more are taken, and none is removed; 0 for as much as the disk has",
+        metavar="GB",
+    ),
     Flag("crash_retries", "Further attempts after an evaluation crashed or hung where it did before", metavar="N"),
     Flag("stall_factor", "An evaluation hangs if it answers nothing for N times the usual time ...", metavar="N"),
     Flag("stall_seconds", "... and for at least S seconds", metavar="S"),

@@ -14,10 +14,12 @@ from fastapi import FastAPI
 
 from ..api.app import create_app
 from ..api.server_args import ServerArgs
+from ..discovery.records import record_path
 from ..engine.catalog import require_evaluation_packages
 from .binding import bind
 from .record import server_url
 from .serving import AnnouncedServer, serve
+from .tls import check_certificate
 
 
 def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = None) -> None:
@@ -38,10 +40,13 @@ def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = No
         If lmms-eval is not installed; nothing was started.
     PortTaken
         If the port is in use; nothing was started.
+    TlsUnusable
+        If its certificate cannot be used; nothing was started.
     StateDirTaken
         If another server works on the state directory; nothing was started.
     """
     require_evaluation_packages()
+    check_certificate(args)
     listening = list(sockets) if sockets is not None else bind(args.host, args.port)
     try:
         server = AnnouncedServer(create_app(args), _announce)
@@ -80,16 +85,20 @@ def _stopped_by_signals(server: AnnouncedServer) -> Iterator[None]:
 
 
 def _announce(app: FastAPI) -> None:
-    """Print, once, what a person needs; the only place where the token is shown."""
+    """Print, once, what a person needs; the only place where the token is shown, and only to a person."""
     args: ServerArgs = app.state.server_args
-    url = server_url(args.host, args.port)
+    url = server_url(args.host, args.port, secure=args.tls_certificate is not None)
     lines = [f"Evaluation server at {url}"]
-    if app.state.token:
+    if app.state.token and sys.stdout.isatty():
         lines += [f"  open it:      {url}/docs?token={app.state.token}", f"  token:        {app.state.token}"]
     else:
         lines += [f"  open it:      {url}/docs"]
+    if app.state.token and not sys.stdout.isatty():  # a log, perhaps, or a notebook that is saved
+        lines += [f"  token:        in {record_path(app.state.server_id)}, which only you can read"]
     lines += ["  from Python:  from jupyter_lmms_eval import EvalClient; EvalClient()", "  stop it:      Ctrl-C"]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+    for notice in app.state.notices:
+        sys.stderr.write(f"Warning: {notice}\n")
     if not app.state.token:
         sys.stderr.write("Warning: no token is asked for; every user of this machine can run code as you\n")

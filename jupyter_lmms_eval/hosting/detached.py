@@ -26,6 +26,7 @@ from . import arguments, binding
 from .lifecycle import START_SECONDS, find_by_state_dir
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .thread import LOG_NAME
+from .tls import check_certificate
 
 _POLL_SECONDS = 0.05
 _MODULE = "jupyter_lmms_eval.launch_server"
@@ -63,6 +64,7 @@ def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float =
         return Reused(running, here=running.pid == os.getpid())
     try:
         require_evaluation_packages()
+        check_certificate(args)
         # Asked here, where the answer can be given; the process takes the port anew.
         for listener in binding.bind(args.host, 0 if any_port else args.port):
             listener.close()
@@ -110,6 +112,9 @@ def command_line(args: ServerArgs, *, any_port: bool) -> list[str]:
         values["port"] = 0
     values["state_dir"] = str(state_dir_of(args))
     values["include_paths"] = [os.path.realpath(folder) for folder in args.include_paths]
+    for name in ("tls_certificate", "tls_key"):
+        if values[name] is not None:
+            values[name] = os.path.abspath(values[name])  # noqa: PTH100  (keeps symbolic links: they are renewed)
     if args.token:  # it goes by environment, which other users cannot read
         del values["token"]
     return [sys.executable, "-m", _MODULE, *arguments.words(values)]
@@ -182,7 +187,7 @@ def _is_dedicated(words: list[str]) -> bool:
 def _log_file(state_dir: Path) -> Path:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state_dir / LOG_NAME
-    # The server says its token when it starts.
+    # A traceback in it may quote a request.
     os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
     path.chmod(0o600)
     return path

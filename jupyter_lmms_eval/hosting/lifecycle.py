@@ -19,6 +19,7 @@ from . import binding
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .reaping import at_exit
 from .thread import ServerThread
+from .tls import check_certificate
 
 START_SECONDS = 30.0
 # Jupyter gives a kernel few seconds to end before it kills it; evaluations die then by themselves, but ending
@@ -129,6 +130,7 @@ def _start(args: ServerArgs, *, any_port: bool, timeout: float) -> Outcome:
     began = time.monotonic()
     try:
         require_evaluation_packages()
+        check_certificate(args)
         sockets = binding.bind(args.host, 0 if any_port else args.port)
     except binding.PortTaken as error:
         return PortTaken(args.port, str(error))

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from .._version import __version__
 from ..api.app import state_dir_of
 from ..api.server_args import ServerArgs
+from ..discovery.certificate import own_certificate
 from ..discovery.identity import ProcessIdentity
 from ..engine.clock import now
 from ..protocol.server import ServerRecord
@@ -30,20 +31,22 @@ def server_record(app: FastAPI) -> ServerRecord:
         hostname=socket.gethostname(),
         host=args.host,
         port=args.port,
-        url=server_url(args.host, args.port),
+        url=server_url(args.host, args.port, secure=args.tls_certificate is not None),
         token=app.state.token,
         state_dir=str(state_dir_of(args)),
         started_at=now(),
         version=__version__,
         kernel_id=kernel_id(),
         notebook=os.environ.get("JPY_SESSION_NAME"),
+        certificate=own_certificate(args.tls_certificate) if args.tls_certificate is not None else "",
     )
 
 
-def server_url(host: str, port: int) -> str:
+def server_url(host: str, port: int, *, secure: bool = False) -> str:
     """Return the address for clients on this machine."""
     name = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  (compared, not bound)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def kernel_id() -> str | None:

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
+from ..api.server_args import ServerArgs
 from ..discovery.records import remove_record, write_record
 from .record import server_record
 
@@ -41,6 +42,7 @@ class AnnouncedServer(uvicorn.Server):
         own_logging: bool = True,
         look_around: float = 0.1,
     ) -> None:
+        args: ServerArgs = app.state.server_args
         super().__init__(
             uvicorn.Config(
                 app,
@@ -51,6 +53,10 @@ class AnnouncedServer(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
+                # There is none here, and an offer to change to one would be taken for a request.
+                ws="none",
+                ssl_certfile=args.tls_certificate,
+                ssl_keyfile=args.tls_key,
             )
         )
         self.app = app

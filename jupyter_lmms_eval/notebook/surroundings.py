@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -13,7 +12,8 @@ import httpx
 from ..discovery.records import runtime_dir
 from . import urls
 
-_SECONDS = 0.5
+# Under a hub, Jupyter asks the hub who we are before it answers.
+_SECONDS = 2.0
 
 
 def look_around() -> urls.Surroundings:
@@ -22,7 +22,6 @@ def look_around() -> urls.Surroundings:
     return urls.surroundings(os.environ, _extension_base(parent), colab="google.colab" in sys.modules)
 
 
-@lru_cache(maxsize=4)
 def _extension_base(parent: str) -> str | None:
     """Return the base path of the Jupyter server with this process number, if it has our extension."""
     known = _jupyter_server(parent)
@@ -35,11 +34,11 @@ def _extension_base(parent: str) -> str | None:
             headers={"Authorization": f"token {token}"} if token else {},
             timeout=_SECONDS,
             trust_env=False,
-            verify=False,  # noqa: S501  (this user's own server on this machine, whose certificate names another host)
+            verify=False,  # noqa: S501  # nosec B501  (this user's own server on this machine, whose certificate names another host)
         )
     except httpx.HTTPError:
-        return None
-    # Under a hub the file holds no token: what is there, refuses; what is not there, is not found.
+        return None  # it may answer another time, so nothing is remembered
+    # Where that token does not help: what is there, refuses; what is not, is not found or leads to the login.
     return str(known.get("base_url", "/")) if answer.status_code in (200, 403) else None
 
 

@@ -34,6 +34,28 @@ def _no_bool(value: object) -> object:
     return value
 
 
+# Nobody nests arguments deeper; what reads them may stop with an error of its own.
+_DEEPEST = 20
+
+
+def _check_plain(value: object, depth: int = 0) -> None:
+    """Refuse what no file, path or command line takes, or what is no JSON."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("holds a null character, which no text needs")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("holds one half of a character; send text as UTF-8") from None
+    elif isinstance(value, float) and depth and not math.isfinite(value):
+        raise ValueError(f"holds {value}, which JSON does not have")
+    elif isinstance(value, (dict, list)):
+        if depth > _DEEPEST:
+            raise ValueError(f"is nested deeper than {_DEEPEST} levels")
+        for each in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check_plain(each, depth + 1)
+
+
 Integer = Annotated[int, BeforeValidator(_no_bool)]
 Number = Annotated[int | float, BeforeValidator(_no_bool)]
 
@@ -87,8 +109,8 @@ class EvaluateRequest(BaseModel):
     gpu_memory: Number | None = Field(
         default=None,
         gt=0,
-        description="GiB of a GPU's memory that it needs: jobs that say so share a GPU as long as they fit, and may not "
-        "take more; nothing: a GPU of its own",
+        description="GiB of a GPU's memory that it needs: jobs that say so share a GPU as long as they fit, and may "
+        "not take more; nothing: a GPU of its own",
     )
     output_dir: str | None = Field(default=None, description="Folder on the server that receives a copy of the results")
     system_instruction: str | None = Field(default=None, description="System message put before the prompt")
@@ -115,12 +137,20 @@ class EvaluateRequest(BaseModel):
         default="INFO", pattern="^(TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Level of the job's log"
     )
     name: str | None = Field(default=None, max_length=200, description="A name for people")
-    priority: Integer = Field(default=0, description="Higher starts first; equal ones in order of arrival")
+    priority: Integer = Field(
+        default=0, ge=-(10**9), le=10**9, description="Higher starts first; equal ones in order of arrival"
+    )
     timeout: Number | None = Field(
         default=None,
         gt=0,
         description="Seconds it may run, all attempts together; beyond them it fails and its answers are kept",
     )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        _check_plain(value)
+        return value
 
     @field_validator("tasks")
     @classmethod
@@ -324,6 +354,16 @@ class CancelResponse(BaseModel):
     """The answer to a cancellation."""
 
     message: str
+
+
+class RetryRequest(BaseModel):
+    """What is said when a job is tried again: the fields of its request that held secrets, with the secrets."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    model_args: dict[str, Any] | str | None = Field(default=None, description="As submitted; the secrets may be others")
+    gen_kwargs: dict[str, Any] | str | None = Field(default=None, description="As submitted; the secrets may be others")
+    launcher_args: str | None = Field(default=None, description="As submitted; the secrets may be others")
 
 
 class LogChunk(BaseModel):

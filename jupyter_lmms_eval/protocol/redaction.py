@@ -8,9 +8,7 @@ from typing import Any
 
 REDACTED = "[redacted]"
 
-_SECRET_NAME = re.compile(
-    r"(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)$", re.IGNORECASE
-)
+_SECRET_NAME = re.compile(r"(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|AUTHORIZATION|COOKIE)$", re.IGNORECASE)
 # Tokens of a vocabulary, and keys of a table.
 _ORDINARY_NAME = re.compile(
     r"(?:^|_)(?:PAD|EOS|BOS|UNK|SEP|CLS|MASK|IMG|IMAGE|VIDEO|AUDIO|SPEECH|VISION|MEDIA|STOP|END|START|BEGIN|SPECIAL|THINK"
@@ -36,6 +34,7 @@ _NAMED = re.compile(
     r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>(?:(?:bearer|basic)\s+)?[^\s,\"'{}\[\]()]+))",
     re.IGNORECASE,
 )
+_SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"\[redacted(?::[0-9a-f]{16})?\]")
 
 Span = tuple[int, int]
@@ -81,8 +80,8 @@ def secrets_of(environment: Mapping[str, str], *arguments: object) -> list[str]:
 
     def note(value: object) -> str:
         if isinstance(value, str):
-            # Of a whole header the log may show only the last word.
-            found.update({value, value.split()[-1]})
+            # A log may show of a header only what follows its scheme.
+            found.update({value, _SCHEME.sub("", value)})
         return REDACTED
 
     for each in arguments:
@@ -111,7 +110,7 @@ def redact_arguments(arguments: Any) -> Any:
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:
-    """A copy of nested plain data in whose texts known secrets, and whatever looks like one, are replaced.
+    """A copy of nested plain data in whose texts known secrets are replaced; what only looks like one may be a result.
 
     Parameters
     ----------
@@ -122,7 +121,9 @@ def scrub(value: Any, secrets: Iterable[str]) -> Any:
     """
     known = list(secrets)
     if isinstance(value, str):
-        return redact(value, known)
+        for secret in known:
+            value = value.replace(secret, REDACTED)
+        return value
     if isinstance(value, Mapping):
         return {name: scrub(each, known) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,11 @@ from .redaction import PLACEHOLDER, placeholders, replace_secrets
 FIELDS = ("model_args", "gen_kwargs", "launcher_args")
 
 _DIGITS = 16
+
+
+def secret_fields(request: EvaluateRequest) -> list[Any]:
+    """Return the values of a request's fields that may hold secrets."""
+    return [getattr(request, name) for name in FIELDS]
 
 
 class Secrets(RootModel[dict[str, Any]]):
@@ -78,9 +83,9 @@ def unseal(request: EvaluateRequest, secrets: Mapping[str, Any]) -> EvaluateRequ
     return request.model_copy(update={name: _with(getattr(request, name), secrets) for name in FIELDS})
 
 
-def sealed_fields(request: EvaluateRequest) -> list[str]:
-    """Name the fields of a request in which placeholders stand."""
-    return [name for name in FIELDS if placeholders(json.dumps(getattr(request, name)))]
+def sealed_fields(request: EvaluateRequest, known: Collection[str] = ()) -> list[str]:
+    """Name the fields of a request in which placeholders stand, others than those that are known."""
+    return [name for name in FIELDS if set(placeholders(json.dumps(getattr(request, name)))) - set(known)]
 
 
 def same_but_for_secrets(one: EvaluateRequest, other: EvaluateRequest) -> bool:

@@ -181,6 +181,9 @@ class ServerRecord(BaseModel):
     version: str
     kernel_id: str | None = None
     notebook: str | None = None
+    certificate: str = Field(
+        default="", description="What it shows where it speaks HTTPS (PEM); who reads this record trusts just that one"
+    )
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def read_results(path: str | Path) -> ResultsFile:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultsUnreadable(f"Cannot read the results file {path}: {error.strerror or error}.") from error
-    except ValueError as error:  # of JSON or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON or of UTF-8; and only damage nests so deeply
         raise ResultsUnreadable(f"The results file {path} is not complete JSON: {error}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("results"), dict):
         raise ResultsUnreadable(f"{path} is not a results file of lmms-eval: it has no `results`.")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..protocol.jobs import SampleCount
-from ..protocol.redaction import secrets_of
+from ..protocol.redaction import scrub, secrets_of
 from ..protocol.run import EXIT_DISK_FULL, RunFiles, RunOutcome, RunSpec
+from ..protocol.secrets import secret_fields
 from . import startup
 from .events import EventLog, Phases
 from .failure import failure_of
@@ -165,6 +166,8 @@ class Evaluation:
         from .saving import copy_to, save
 
         self.phases.enter("saving")
+        if known := secrets_of({}, *secret_fields(self.spec.request)):
+            results = scrub(results, known)
         samples = results.pop("samples", None)
         saved = save(tracker, results, samples if keep_samples else None, stamp)
         if self.spec.request.output_dir:
@@ -246,7 +249,7 @@ def _attempt(job_dir: str, attempt: int, began: float, resident: Resident) -> in
         outcome = evaluation.run()
         outcome.imported = resident.newly_imported()
     except BaseException as error:  # noqa: BLE001  (tasks call sys.exit)
-        secrets = secrets_of(os.environ, spec.request.model_args)
+        secrets = secrets_of(os.environ, *secret_fields(spec.request))
         failure = failure_of(error, secrets, str(files.log))
         print(failure.traceback, file=sys.stderr)
         outcome = RunOutcome(status="failed", failure=failure)

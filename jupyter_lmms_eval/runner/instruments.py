@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..protocol.redaction import redact_arguments
 from ..protocol.run import RunSpec
 from .answering import Answering
 from .chunking import ChunkSizes, sizes_for
@@ -124,4 +125,5 @@ def model_digest(model: str, arguments: dict[str, Any], adapter: str) -> str:
         ``simple`` or ``chat``.
     """
     telling = {name: value for name, value in arguments.items() if name not in _BATCHING}
-    return digest(model, telling, adapter, fingerprint_of_arguments(telling))
+    # The same model answers whoever asks: a job goes on with another API key.
+    return digest(model, redact_arguments(telling), adapter, fingerprint_of_arguments(telling))

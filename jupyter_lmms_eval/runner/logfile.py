@@ -12,6 +12,8 @@ from ..protocol.redaction import redact
 LONGEST_LINE = 8_000
 PROGRESS_SECONDS = 10.0
 PARTIAL_SECONDS = 1.0
+# Of an attempt: more is a flood, such as a warning for every token, which nobody reads and which fills the disk.
+MOST_BYTES = 64 << 20
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -38,10 +40,15 @@ class LogFilter:
     ----------
     secrets
         Values that must not appear.
+    most_bytes
+        About so much is given out. Then the log says that it is cut, and at the end how much was left out, and the
+        last lines, which mostly say why an evaluation ended.
     """
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, secrets: Sequence[str] = (), most_bytes: int = MOST_BYTES) -> None:
         self._secrets = secrets
+        self._room = most_bytes
+        self._lines_left_out = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._buffer = ""
         self._left_out = 0
@@ -61,7 +68,7 @@ class LogFilter:
                 self._end_state(ready, now)
             elif piece:
                 self._hold(piece, now)
-        return "".join(ready)
+        return self._within_bounds(ready)
 
     def flush(self, now: float, *, final: bool = False) -> str:
         """Give out an unfinished line that has waited long enough, or whatever there is."""
@@ -71,12 +78,31 @@ class LogFilter:
             self._end_line(ready)
         elif self._buffer and not self._redrawn and now - self._buffered_at >= PARTIAL_SECONDS:
             self._end_line(ready)
-        return "".join(ready)
+        text = self._within_bounds(ready)
+        if final and self._lines_left_out:
+            last = list(self.last_lines)[-self._lines_left_out :]
+            text += f"[{self._lines_left_out:,} lines were left out; the last ones:]\n"
+            text += "".join(f"{line}\n" for line in last)
+        return text
 
     @property
     def unfinished(self) -> bool:
         """Whether a line waits for its end."""
         return bool(self._buffer)
+
+    def _within_bounds(self, lines: list[str]) -> str:
+        """Give out lines as long as there is room for them."""
+        if not lines:
+            return ""
+        if self._lines_left_out:
+            self._lines_left_out += len(lines)
+            return ""
+        text = "".join(lines)
+        self._room -= len(text.encode(errors="replace"))
+        if self._room >= 0:
+            return text
+        self._lines_left_out = len(lines)
+        return "[The log has become too long: further lines are left out until the evaluation ends]\n"
 
     def _hold(self, piece: str, now: float) -> None:
         room = LONGEST_LINE - len(self._buffer)

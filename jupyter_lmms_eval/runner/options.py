@@ -90,7 +90,7 @@ def model_args_text(arguments: dict[str, Any] | str | None) -> str:
     if arguments is None:
         return ""
     if isinstance(arguments, str):
-        return arguments
+        return str(redact_arguments(arguments))
     return ",".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value, default=str)}"
         for name, value in redact_arguments(arguments).items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ..protocol.run import RunFiles, RunSpec
 from ..protocol.secrets import read_secrets, sealed_fields, secrets_path, unseal
 
@@ -16,7 +14,7 @@ def read_spec(files: RunFiles, attempt: int) -> RunSpec:
     ValueError
         If the file is not a spec of that attempt, or the job's secrets are gone.
     """
-    spec = RunSpec.model_validate(json.loads(files.spec.read_text(encoding="utf-8")))
+    spec = RunSpec.model_validate_json(files.spec.read_bytes())
     if spec.attempt != attempt:
         raise ValueError(f"spec.json is of attempt {spec.attempt}, not {attempt}")
     if fields := sealed_fields(spec.request):

@@ -22,6 +22,7 @@ import psutil
 from ..protocol.jobs import Failure
 from ..protocol.redaction import secrets_of
 from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, NextAttempt, RunFiles, RunOutcome, RunSpec
+from ..protocol.secrets import secret_fields
 from .environment import rank_environment
 from .failure import failure_of_exit
 from .joblog import JobLog
@@ -132,7 +133,7 @@ class Supervision:
             self._end_descendants()
 
     def _attempt(self, output: int) -> int:
-        cleaner = LogFilter(secrets_of(os.environ, self.spec.request.model_args))
+        cleaner = LogFilter(secrets_of(os.environ, *secret_fields(self.spec.request)))
         with contextlib.closing(JobLog(self.files.log)) as log:
             try:
                 self._watch(output, cleaner, log)

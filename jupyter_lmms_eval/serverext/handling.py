@@ -13,6 +13,12 @@ from .refusal import Refusal
 if TYPE_CHECKING:
     from .app import LmmsEvalExtension
 
+# Jupyter says "Forbidden" to whom it does not know, and asks a script whose token is wrong for `_xsrf`.
+_LET_IN = (
+    "log in to Jupyter; or send a token that it, or its hub, accepts as 'Authorization: token TOKEN'; "
+    "a page of Jupyter's also sends X-XSRFToken"
+)
+
 
 class LmmsEvalHandler(APIHandler):
     """Answers refusals with one sentence, in Jupyter's words (``message``) and in those of the API (``detail``)."""
@@ -31,7 +37,10 @@ class LmmsEvalHandler(APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a refusal."""
         error = (kwargs.get("exc_info") or (None, None, None))[1]
-        sentence = getattr(error, "log_message", None) or responses.get(status_code, "Error")
+        said = getattr(error, "log_message", None)
+        sentence = said or responses.get(status_code, "Error")
         if isinstance(error, Refusal):
             sentence = error.sentence
+        elif status_code == 403 and (not said or "_xsrf" in said):
+            sentence = f"{sentence}: {_LET_IN}"
         self.finish(json.dumps({"message": sentence, "detail": sentence, "reason": None}))

@@ -55,7 +55,7 @@ class ServerProxyHandler(LmmsEvalHandler):
 
     def get_login_url(self) -> str:
         """Lead a person who opens a page to the login; refuse everybody else."""
-        if self._raw_path() in allowing.PAGES:
+        if self._raw_path() in ("", *allowing.PAGES):
             return JupyterHandler.get_login_url(self)
         return super().get_login_url()
 

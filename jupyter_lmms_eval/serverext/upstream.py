@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ..discovery.certificate import trusting
 from ..discovery.liveness import process_lives
 from ..protocol.server import ServerRecord
 from .allowing import Patience
@@ -31,12 +32,8 @@ class Upstream:
 
     def __init__(self, connect_timeout: float = 2.0) -> None:
         self._connect_timeout = connect_timeout
-        self._transport = httpx.AsyncHTTPTransport(
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=None, max_keepalive_connections=20, keepalive_expiry=_KEEPALIVE_SECONDS
-            ),
-        )
+        # One for each certificate that is trusted, and one for all servers that have none.
+        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
 
     @asynccontextmanager
     async def ask(
@@ -80,7 +77,8 @@ class Upstream:
             extensions={"timeout": {"connect": self._connect_timeout, "read": None, "write": 30.0, "pool": 5.0}},
         )
         try:
-            response = await asyncio.wait_for(self._transport.handle_async_request(request), patience.first)
+            transport = self._transport(record.certificate)
+            response = await asyncio.wait_for(transport.handle_async_request(request), patience.first)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Refusal(
                 502, f"The evaluation server {record.id} cannot be reached, though its process lives; is it starting?"
@@ -133,7 +131,19 @@ class Upstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport(self, certificate: str) -> httpx.AsyncHTTPTransport:
+        if (found := self._transports.get(certificate)) is None:
+            self._transports[certificate] = found = httpx.AsyncHTTPTransport(
+                verify=trusting(certificate) if certificate else True,
+                trust_env=False,
+                limits=httpx.Limits(
+                    max_connections=None, max_keepalive_connections=20, keepalive_expiry=_KEEPALIVE_SECONDS
+                ),
+            )
+        return found
 
 
 async def pieces(record: ServerRecord, response: httpx.Response, patience: Patience) -> AsyncIterator[bytes]:

@@ -107,3 +107,24 @@ def test_a_guard_that_cannot_work_is_named(wrong: dict[str, object], said: str) 
 def test_other_arguments_are_checked_too(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ServerArgs(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"max_queued_jobs": 0}, "max_queued_jobs must be a positive integer, got 0"),
+        ({"max_stored_gb": -1}, "max_stored_gb must be zero or a positive number, got -1"),
+        ({"tls_certificate": 7}, "tls_certificate must be a string, got 7"),
+        ({"state_dir": 7}, "state_dir must be a string, got 7"),
+        ({"host": "0.0.0.0", "token": "short"}, "a token of 5 characters can be guessed"),
+    ],
+)
+def test_limits_and_what_protects_a_server_are_checked(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ServerArgs(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_token_of_another_type_is_not_shown() -> None:
+    with pytest.raises(ValueError, match="token must be a string") as error:
+        ServerArgs(token=471108154711)  # type: ignore[arg-type]
+    assert "4711" not in str(error.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_lmms_eval.client.errors import EvalServerError
+from tests.conftest import eventually
 
 from .conftest import Place, answering, finished, gone, kill, right_answers, samples
 
@@ -64,7 +65,9 @@ def test_a_wish_that_only_the_evaluation_heard_of(place: Place) -> None:
     ahead = server.client.evaluate(**place.request(60))["job_id"]
     job_id = server.client.evaluate(**place.request(4))["job_id"]
     # As a server leaves it that dies at the wrong moment.
-    Path(server.client.get_job(job_id)["job_dir"], "finish").touch()
+    folder = Path(server.client.get_job(job_id)["job_dir"])
+    eventually(folder.is_dir)
+    (folder / "finish").touch()
     assert finished(server, ahead)["status"] == "completed"
     job = finished(server, job_id)
     assert (job["status"], job["result"]) == ("cancelled", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jupyter_lmms_eval.discovery.records import read_records
+from jupyter_lmms_eval.discovery.records import read_records, record_path
 from jupyter_lmms_eval.hosting.binding import AddressUnusable, PortTaken, bind
 from tests.conftest import Server, eventually
 
@@ -36,16 +37,32 @@ def test_a_signal_ends_the_server_cleanly(start_server: Start, number: signal.Si
     assert all(record.id != server.record.id for record in read_records())
 
 
-def test_the_token_is_printed_once_and_is_no_argument(start_server: Start) -> None:
+def test_the_token_is_in_no_log_and_no_argument(start_server: Start) -> None:
     server = start_server()
     server.client.list_jobs()
-    assert server.log.read_text().count(server.token) == 2  # in the link, and by itself
+    assert server.token not in server.log.read_text()
+    assert f"{record_path(server.record.id)}, which only you can read" in server.log.read_text()
     assert server.token not in " ".join(Path(f"/proc/{server.process.pid}/cmdline").read_text().split("\0"))
 
 
-def test_the_record_is_private(start_server: Start) -> None:
-    from jupyter_lmms_eval.discovery.records import record_path
+def test_the_token_is_shown_to_a_person_at_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "jupyter_lmms_eval.launch_server", "--port", "0", "--state-dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs)
+    try:
+        shown = ""
+        while "stop it" not in shown:
+            shown += os.read(ours, 4096).decode()
+        (record,) = [one for one in read_records() if one.pid == process.pid]
+        assert shown.count(record.token) == 2  # in the link, and by itself
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+        os.close(ours)
+        os.close(theirs)
 
+
+def test_the_record_is_private(start_server: Start) -> None:
     server = start_server()
     assert record_path(server.record.id).stat().st_mode & 0o777 == 0o600
 

@@ -53,7 +53,6 @@ def test_without_an_answering_extension_no_link_is_made_up(tmp_path: Path, monke
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     known = {"url": "http://127.0.0.1:9/base/", "base_url": "/base/", "token": "t"}
     (tmp_path / "jpserver-77.json").write_text(json.dumps(known))
-    around._extension_base.cache_clear()
     monkeypatch.setenv("JPY_PARENT_PID", "77")
     assert around.look_around().jupyter_base is None
     for parent in ("78", "", "not a number"):

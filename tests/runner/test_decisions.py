@@ -93,8 +93,8 @@ def test_chunks_find_their_size() -> None:
     [
         ("lmms_eval.models.chat.qwen2_5_vl", 1, 1, 2, 8),
         ("lmms_eval.models.chat.qwen2_5_vl", 4, 2, 64, 64),
-        ("lmms_eval.models.chat.vllm", 1, 1, 64, 256),
-        ("lmms_eval.models.chat.vllm", 48, 1, 96, 384),
+        ("lmms_eval.models.chat.vllm", 1, 1, 64, 1024),
+        ("lmms_eval.models.chat.vllm", 48, 1, 96, 1536),
         ("lmms_eval.models.simple.batch_gpt4", 1, 1, 1 << 20, 1 << 20),
     ],
 )

@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.broken:
             answer = {"error": {"message": "out of order", "type": "server_error"}}
         body = json.dumps(answer).encode()
-        self.send_response(500 if self.server.broken else 200)
+        self.send_response(400 if self.server.broken else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -80,9 +80,9 @@ def endpoint() -> Iterator[Endpoint]:
 def over(server: Server, endpoint: Endpoint, **more: Any) -> dict[str, Any]:
     host, port = endpoint.server_address[:2]
     arguments = {"base_url": f"http://{host!s}:{port}/v1", "api_key": "none", "model_version": "stub", **more}
-    job_id = server.client.evaluate(
-        model="async_openai", model_args=arguments, tasks=["digits_read"], limit=LIMIT
-    )["job_id"]
+    job_id = server.client.evaluate(model="async_openai", model_args=arguments, tasks=["digits_read"], limit=LIMIT)[
+        "job_id"
+    ]
 
     def look() -> Any:
         job = server.client.get_job(job_id)
@@ -102,7 +102,7 @@ def test_no_request_is_lost_between_two_chunks_or_two_jobs(
     for job in (first, second):
         log = Path(job["job_dir"], "log.txt").read_text()
         assert "Event loop is closed" not in log
-        assert len({line for line in Path(job["job_dir"], "journal.jsonl").read_text().splitlines()}) == LIMIT
+        assert len(set(Path(job["job_dir"], "journal.jsonl").read_text().splitlines())) == LIMIT
     assert sum(endpoint.asked.values()) == 2 * LIMIT
 
 

@@ -98,15 +98,17 @@ class ScriptedServer:
         if path == ["devices"]:
             return 200, {"devices": self.devices}
         if path == ["devices", "free"]:
-            self.devices = [
-                device | ({"model": None} if device["id"] == query["device"] else {}) for device in self.devices
-            ]
-            return 200, {"freed": [query["device"]]}
+            return 200, self._free(query["device"])
         if path == ["jobs"]:
             return 200, self._list(query)
         job = self.jobs.get(path[1])
         if job is None:
             return 404, {"detail": f"There is no job {path[1]}"}
+        return self._route_of_job(method, job, path, query)
+
+    def _route_of_job(
+        self, method: str, job: JobInfo, path: list[str], query: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         if self.refusal and method != "GET":
             return 409, {"detail": self.refusal}
         if method == "DELETE":
@@ -124,6 +126,10 @@ class ScriptedServer:
         if path[2:] == ["logs"]:
             return 200, self._log(job, int(query.get("offset", 0)))
         return (200, self.results[job.job_id]) if job.job_id in self.results else (409, {"detail": "It has no results"})
+
+    def _free(self, place: str) -> dict[str, Any]:
+        self.devices = [device | ({"model": None} if device["id"] == place else {}) for device in self.devices]
+        return {"freed": [place]}
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
         jobs = list(self.jobs.values())[::-1]

@@ -1,0 +1,1 @@
+"""A model plug-in for lmms-eval that tells its secrets to everybody."""
