@@ -28,13 +28,6 @@ ANSWER_SECONDS = 30.0
 IDLE_SECONDS = 1800.0
 # What ends so often before it was ready will not be tried again.
 MOST_FAILURES = 2
-# What models mostly need beyond what is imported before the template is ready.
-_USUAL = (
-    "torchvision",
-    "transformers.generation.utils",
-    "transformers.modeling_utils",
-    "transformers.processing_utils",
-)
 _LONGEST_MESSAGE = 1 << 16
 _MODULE = "jupyter_lmms_eval.runner.template"
 _POLL_SECONDS = 0.2
@@ -116,7 +109,7 @@ class Template:
                 start_new_session=True,  # interrupting a cell must not reach it
             )
         self._socket = ours
-        self._untaught = [*_USUAL, *self._learned]
+        self._untaught = list(self._learned)
         asyncio.get_running_loop().add_reader(ours, self._read)
         self._used_at = time.monotonic()
         self._idle_timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR
+from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.conftest import Server, eventually
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
@@ -78,42 +77,6 @@ def completed(server: Server, **request: Any) -> dict[str, Any]:
     job: dict[str, Any] = eventually(look, patience=60, every=0.02)
     assert job["status"] == "completed", job["error"]
     return job
-
-
-def test_forked_and_fresh_evaluations_give_the_same(start_server: Start, tmp_path: Path) -> None:
-    kinds = {
-        "forked": start_server("--include-path", str(TASKS_DIR), state_dir=tmp_path / "forked"),
-        "fresh": start_server("--include-path", str(TASKS_DIR), "--fresh-processes", state_dir=tmp_path / "fresh"),
-    }
-    requests: list[dict[str, Any]] = [
-        *(
-            {
-                "model": model.model,
-                "model_args": dict(model.model_args),
-                "tasks": list(model.tasks),
-                "batch_size": model.batch_size,
-                "force_simple": model.force_simple,
-                "limit": 12,
-            }
-            for model in MODELS.values()
-        ),
-        REQUEST | {"limit": 5, "offset": 3, "num_fewshot": 0},
-        REQUEST | {"gen_kwargs": {"temperature": 1.0, "do_sample": True}, "seed": 7},
-    ]
-    found = {
-        kind: [samples_and_scores(completed(server, **request)) for request in (*requests, requests[0])]
-        for kind, server in kinds.items()
-    }
-    assert found["forked"] == found["fresh"]
-    assert found["forked"][0] == found["forked"][-1]
-    assert psutil.Process(kinds["fresh"].process.pid).children() == []
-
-
-def samples_and_scores(job: dict[str, Any]) -> Any:
-    (files,) = job["result"].values()
-    samples = [json.loads(line) for path in files["samples"] for line in Path(path).read_text().splitlines()]
-    results = json.loads(Path(files["results"]).read_text())
-    return samples, results["results"], results["n-samples"], results["higher_is_better"]
 
 
 def test_an_evaluation_looks_like_what_it_is_and_inherits_nothing(

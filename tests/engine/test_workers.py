@@ -160,6 +160,9 @@ def test_jobs_in_any_order_find_what_cold_ones_find(two: Server, start_server: S
         job = completed(two, wanted[name])
         assert result(job) == expected[name], f"{name}, {start_of(job)}, after {starts}"
         starts.append(start_of(job))
+    # What a model needs beyond lmms-eval itself is imported once, and not by every job that is forked.
+    learned = json.loads((two.state_dir / "template.json").read_text())
+    assert any(name.startswith("transformers.models.") for name in learned)
     assert starts.count("warm") >= len(order) / 2, (starts, two.log.read_text()[-3000:])
 
 

@@ -29,7 +29,7 @@ CHECKS = (
     response_schema_conformance,
     status_code_conformance,
 )
-EXAMPLES = 40
+EXAMPLES = 15
 KNOWN_JOB = "00000000-0000-4000-8000-000000000001"
 # They answer until the server stops.
 STREAMS = ("/events",)
