@@ -206,11 +206,7 @@ class Dispatcher:
     async def _run(self, job: Job, run: Run, locks: HeldLocks, displaced: Sequence[Worker]) -> None:
         """Carry one attempt at a job from its start until the job is over or back in the queue."""
         try:
-            for worker in displaced:
-                members = await asyncio.to_thread(worker.process.members)
-                await worker.end()
-                await self._surroundings.left_by(members, worker.devices)
-            ending = await self._attempt(job, run)
+            ending = await self._attempt(job, run, displaced)
             if self._template is not None:
                 self._template.learn(ending.imported)
             if run.stayed is not None:
@@ -234,7 +230,7 @@ class Dispatcher:
                 self._template.use_pause()
             self._wake.set()
 
-    async def _attempt(self, job: Job, run: Run) -> Ending:
+    async def _attempt(self, job: Job, run: Run, displaced: Sequence[Worker]) -> Ending:
         plan, started = run.plan, now()
         attempt = Attempt(
             number=plan.attempt,
@@ -251,6 +247,11 @@ class Dispatcher:
             attempts=[*job.info.attempts, attempt],
             progress=run.progress,
         )
+        # It is known to run by now: whoever looks finds it neither waiting nor gone.
+        for worker in displaced:
+            members = await asyncio.to_thread(worker.process.members)
+            await worker.end()
+            await self._surroundings.left_by(members, worker.devices)
         try:
             await run.execute(on_progress=lambda: self._note_progress(job, run))
         except OSError as error:
