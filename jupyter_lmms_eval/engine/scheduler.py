@@ -415,7 +415,7 @@ class JobScheduler:
         """Return what waits and what runs."""
         counts = await self.ledger.counts()
         running = sorted(
-            (job for job in self.ledger.live if job.info.status is JobStatus.RUNNING),
+            (job for job in self.ledger.live if job.info.status is JobStatus.RUNNING or _starts(job)),
             key=lambda job: str(job.info.started_at),
         )
         return QueueStatusResponse(
@@ -517,6 +517,11 @@ class JobScheduler:
             *self._dispatcher.workers.descriptors,
             *(number for run in runs for number in run.descriptors),
         ]
+
+
+def _starts(job: Job) -> bool:
+    """Whether a job has left the queue and is not yet written down as running: it is not to be seen nowhere."""
+    return job.task is not None and job.info.status is JobStatus.QUEUED
 
 
 def _has_content(path: Path) -> bool:
