@@ -145,7 +145,7 @@ class JobQueue:
 
     def holders(self, device: str) -> list[str]:
         """Return the jobs that hold a device, or share it."""
-        return [self._held[device]] if device in self._held else list(self._shared.get(device, ()))
+        return [self._held[device]] if device in self._held else self.sharing(device)
 
     @property
     def held(self) -> set[str]:

@@ -203,13 +203,18 @@ class Run:
                 await self._process.stop()
             await self._follow(self._process, on_progress)
         finally:
+            if self._warm is not None:  # stopped before it was begun: nobody else knows of that process
+                await self._warm.stop(grace=0)
             self.files.spec.unlink(missing_ok=True)
 
     async def _start(self) -> EvaluationProcess:
         plan = self.plan
         environment = evaluation_environment(os.environ, plan.devices, plan.threads)
-        if self._warm is not None and await self._warm.take(plan.job_dir, plan.attempt, environment):
-            return self._warm
+        if (warm := self._warm) is not None:
+            taken = await warm.take(plan.job_dir, plan.attempt, environment)
+            self._warm = None  # it runs this attempt, or is gone
+            if taken:
+                return warm
         return await EvaluationProcess.start(plan.job_dir, plan.attempt, environment, self._inherited, self._template)
 
     def catch_up(self) -> None:
