@@ -58,5 +58,10 @@ def _jupyter_server_extension_points() -> list[dict[str, object]]:
     return [{"module": "jupyter_lmms_eval.serverext.app", "app": LmmsEvalExtension}]
 
 
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Say where the built extension of JupyterLab lies, for `jupyter-builder develop`."""
+    return [{"src": "labextension", "dest": "jupyter-lmms-eval"}]
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

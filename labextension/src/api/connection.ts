@@ -1,0 +1,101 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type { FieldError } from './wire';
+
+/** What may go into a query; what is undefined or null is left out. */
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+/** A question to Jupyter's server. */
+export interface IAsked {
+  query?: Query;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** An answer that is not the wished one: one sentence that says what happened and what to do. */
+export class Refusal extends Error {
+  /**
+   * @param status - HTTP status; 0 if there was no answer at all.
+   * @param sentence - What happened and what to do.
+   * @param fields - What is wrong with which field of a request.
+   */
+  constructor(
+    readonly status: number,
+    sentence: string,
+    readonly fields: ReadonlyArray<FieldError> = []
+  ) {
+    super(sentence);
+    this.name = 'Refusal';
+  }
+}
+
+/** The way to the extension of Jupyter's server, and through it to the evaluation servers. */
+export class Connection {
+  constructor(private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+
+  /**
+   * Address of something below the extension's root, for links and pictures.
+   *
+   * @param path - Parts of the path; each is encoded.
+   * @param query - The query.
+   */
+  url(path: ReadonlyArray<string | number>, query: Query = {}): string {
+    const parts = path.map(part => encodeURIComponent(String(part)));
+    const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+    const asked = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+    return URLExt.join(this.settings.baseUrl, 'lmms-eval', ...parts) + (asked ? `?${asked}` : '');
+  }
+
+  /**
+   * Ask, and read the answer as JSON.
+   *
+   * @throws Refusal - With the server's sentence, or with one of ours if nothing answered.
+   */
+  async ask<T>(method: string, path: ReadonlyArray<string | number>, asked: IAsked = {}): Promise<T> {
+    const response = await this.send(method, this.url(path, asked.query), asked);
+    if (response.status === 204) {
+      return undefined as T;
+    }
+    const text = await response.text();
+    let answer: unknown;
+    try {
+      answer = JSON.parse(text);
+    } catch {
+      answer = undefined;
+    }
+    if (response.ok && answer !== undefined) {
+      return answer as T;
+    }
+    const { detail, message, errors } = (answer ?? {}) as {
+      detail?: unknown;
+      message?: unknown;
+      errors?: FieldError[];
+    };
+    const sentence = [detail, message].find(said => typeof said === 'string' && said) as string | undefined;
+    throw new Refusal(response.status, sentence ?? unexplained(response.status), errors ?? []);
+  }
+
+  private async send(method: string, url: string, { body, headers, signal }: IAsked): Promise<Response> {
+    const init: RequestInit = { method, cache: 'no-store', headers: { ...headers }, signal };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { 'Content-Type': 'application/json', ...headers };
+    }
+    try {
+      return await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      if (signal?.aborted) {
+        throw error;
+      }
+      throw new Refusal(0, 'Jupyter does not answer; check that it still runs');
+    }
+  }
+}
+
+function unexplained(status: number): string {
+  if (status === 404) {
+    return "Jupyter's server has no extension for evaluations; install jupyter_lmms_eval where Jupyter runs and restart it";
+  }
+  return `Jupyter answered ${status} without a word; its log may say why`;
+}

@@ -1,0 +1,26 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Connection } from '../api/connection';
+import { Evaluations } from '../model/evaluations';
+import { IEvaluations } from '../tokens';
+
+/** Of the events that Jupyter's server emits when a job changes. */
+const JOB_EVENTS = 'https://events.jupyter.org/jupyter_lmms_eval/job/v1';
+
+/** Provides the one model that all views share. */
+export const evaluations: JupyterFrontEndPlugin<IEvaluations> = {
+  id: 'jupyter-lmms-eval:evaluations',
+  description: 'Knows the evaluation servers of this user and their jobs.',
+  autoStart: true,
+  provides: IEvaluations,
+  activate: (app: JupyterFrontEnd) => {
+    const model = new Evaluations(new Connection(app.serviceManager.serverSettings));
+    // Jupyter tells of a job that changed: then nobody waits for the next question.
+    app.serviceManager.events.stream.connect((_, event) => {
+      if (event.schema_id === JOB_EVENTS) {
+        void model.refresh();
+      }
+    });
+    void app.restored.then(() => model.begin());
+    return model;
+  }
+};
