@@ -11,6 +11,8 @@ class NoResizeObserver {
 }
 
 const lacking: Record<string, unknown> = {
+  requestIdleCallback: (call: () => void) => setTimeout(call),
+  cancelIdleCallback: (handle: number) => clearTimeout(handle),
   DragEvent: NoDragEvent,
   ResizeObserver: NoResizeObserver,
   matchMedia: (media: string) => ({
@@ -23,7 +25,7 @@ const lacking: Record<string, unknown> = {
 };
 
 for (const [name, value] of Object.entries(lacking)) {
-  if (!(name in globalThis)) {
-    Object.defineProperty(globalThis, name, { value, writable: true });
+  if (typeof Reflect.get(globalThis, name) !== 'function') {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   }
 }

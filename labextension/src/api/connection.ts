@@ -1,5 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { FieldError } from './wire';
 
 /** What may go into a query; what is undefined or null is left out. */
@@ -32,7 +33,14 @@ export class Refusal extends Error {
 
 /** The way to the extension of Jupyter's server, and through it to the evaluation servers. */
 export class Connection {
-  constructor(private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+  /**
+   * @param settings - How Jupyter's server is reached.
+   * @param trans - The language of what is said here; servers speak for themselves.
+   */
+  constructor(
+    private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings(),
+    private readonly trans: TranslationBundle = nullTranslator.load('jupyter_lmms_eval')
+  ) {}
 
   /**
    * Address of something below the extension's root, for links and pictures.
@@ -73,7 +81,7 @@ export class Connection {
       errors?: FieldError[];
     };
     const sentence = [detail, message].find(said => typeof said === 'string' && said) as string | undefined;
-    throw new Refusal(response.status, sentence ?? unexplained(response.status), errors ?? []);
+    throw new Refusal(response.status, sentence ?? this.unexplained(response.status), errors ?? []);
   }
 
   private async send(method: string, url: string, { body, headers, signal }: IAsked): Promise<Response> {
@@ -88,14 +96,23 @@ export class Connection {
       if (signal?.aborted) {
         throw error;
       }
-      throw new Refusal(0, 'Jupyter does not answer; check that it still runs');
+      throw new Refusal(0, this.trans.__('Jupyter does not answer; check that it still runs'));
     }
   }
-}
 
-function unexplained(status: number): string {
-  if (status === 404) {
-    return "Jupyter's server has no extension for evaluations; install jupyter_lmms_eval where Jupyter runs and restart it";
+  private unexplained(status: number): string {
+    switch (status) {
+      case 200:
+        return this.trans.__('Jupyter answered with a page in place of data; reload the page and log in');
+      case 404:
+        return this.trans.__(
+          "Jupyter's server has no extension for evaluations; install jupyter_lmms_eval where Jupyter runs and restart it"
+        );
+      case 401:
+      case 403:
+        return this.trans.__('Jupyter does not know you any more; reload the page and log in');
+      default:
+        return this.trans.__('Jupyter answered %1 without a word; its log may say why', status);
+    }
   }
-  return `Jupyter answered ${status} without a word; its log may say why`;
 }

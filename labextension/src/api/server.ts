@@ -1,5 +1,5 @@
 import type { Connection, IAsked, Query } from './connection';
-import type { ISampleQuery, SamplePage } from './samples';
+import type { ISampleQuery, SampleMediaList, SamplePage } from './samples';
 import type {
   CancelMode,
   CancelResponse,
@@ -14,6 +14,7 @@ import type {
   LogChunk,
   ModelDetails,
   ModelList,
+  QueueStatusResponse,
   TaskDetails,
   TaskList
 } from './wire';
@@ -36,21 +37,26 @@ export class ServerApi {
     return this.connection.url(['servers', this.id, ...path], query);
   }
 
-  jobs(query: { limit?: number; cursor?: string } = {}): Promise<JobList> {
-    return this.ask('GET', ['jobs'], { query });
+  jobs(query: { limit?: number; cursor?: string } = {}, signal?: AbortSignal): Promise<JobList> {
+    return this.ask('GET', ['jobs'], { query, signal });
   }
 
   /** Jobs that changed after a revision, and the revision to ask for next. */
-  changes(since: number): Promise<JobList> {
-    return this.ask('GET', ['jobs'], { query: { since } });
+  changes(since: number, signal?: AbortSignal): Promise<JobList> {
+    return this.ask('GET', ['jobs'], { query: { since }, signal });
+  }
+
+  /** Who waits, in order, and what runs. */
+  queue(signal?: AbortSignal): Promise<QueueStatusResponse> {
+    return this.ask('GET', ['queue'], { signal });
   }
 
   job(id: string): Promise<JobInfo> {
     return this.ask('GET', ['jobs', id]);
   }
 
-  async devices(): Promise<Device[]> {
-    return (await this.ask<DeviceList>('GET', ['devices'])).devices;
+  async devices(signal?: AbortSignal): Promise<Device[]> {
+    return (await this.ask<DeviceList>('GET', ['devices'], { signal })).devices;
   }
 
   /** Take models out of memory that wait for the next job: on one device, or on all. */
@@ -93,6 +99,11 @@ export class ServerApi {
     return this.ask('GET', ['jobs', id, 'samples'], { query: { ...query }, signal });
   }
 
+  /** Which pictures, videos and sounds a sample has; the dataset may have to be loaded first. */
+  media(id: string, task: string, docId: number, signal?: AbortSignal): Promise<SampleMediaList> {
+    return this.ask('GET', ['jobs', id, 'samples', task, docId, 'media'], { signal });
+  }
+
   /** Address of the n-th picture, video or sound of a sample. */
   mediaUrl(id: string, task: string, docId: number, n: number): string {
     return this.url(['jobs', id, 'samples', task, docId, 'media', n]);
@@ -112,6 +123,11 @@ export class ServerApi {
 
   model(name: string, signal?: AbortSignal): Promise<ModelDetails> {
     return this.ask('GET', ['models', ...name.split('/')], { signal });
+  }
+
+  /** The server's description of itself: what requests and answers hold. */
+  openapi<T extends object>(signal?: AbortSignal): Promise<T> {
+    return this.ask('GET', ['openapi.json'], { signal });
   }
 
   private ask<T>(method: string, path: ReadonlyArray<string | number>, asked: IAsked = {}): Promise<T> {

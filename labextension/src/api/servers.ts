@@ -15,12 +15,12 @@ export type ServerArguments = Record<string, string | number | boolean | string[
 export class ServersApi {
   constructor(private readonly connection: Connection) {}
 
-  version(): Promise<IVersion> {
-    return this.connection.ask('GET', []);
+  version(signal?: AbortSignal): Promise<IVersion> {
+    return this.connection.ask('GET', [], { signal });
   }
 
-  async list(): Promise<ServerInfo[]> {
-    return (await this.connection.ask<ServerList>('GET', ['servers'])).servers;
+  async list(signal?: AbortSignal): Promise<ServerInfo[]> {
+    return (await this.connection.ask<ServerList>('GET', ['servers'], { signal })).servers;
   }
 
   /** Start a server that outlives Jupyter; answers when it is healthy, or the one that runs already. */

@@ -15,9 +15,25 @@ export interface IKnownServer {
   readonly trouble: string;
 }
 
+/** An answer about jobs. */
+export interface IAnswer {
+  list: JobList;
+  /** Whether these are all jobs that shall be known. */
+  everything: boolean;
+  /** When it came, in milliseconds since the epoch. */
+  at: number;
+  /** Finished jobs to keep; the oldest beyond them are forgotten. */
+  most: number;
+}
+
 /** Whether nothing will happen to a job any more. */
 export function isFinished(status: JobStatus): boolean {
   return status !== 'queued' && status !== 'running';
+}
+
+/** Whether a server can be asked; one that is busy is left alone until it answers for its health again. */
+export function isAskable({ info }: IKnownServer): boolean {
+  return info.state === 'alive';
 }
 
 /** A server of which only its entry in the list is known. */
@@ -28,7 +44,7 @@ export function unheard(info: ServerInfo): IKnownServer {
 /**
  * Bring the known servers in line with a new list of them.
  *
- * Those that are no longer listed go; of the others everything that is known stays.
+ * Those that are no longer listed go; of the others everything that is known stays, also if they do not answer.
  */
 export function relisted(
   known: ReadonlyArray<IKnownServer>,
@@ -37,29 +53,51 @@ export function relisted(
   const before = new Map(known.map(server => [server.info.id, server]));
   return listed.map(info => {
     const server = before.get(info.id) ?? unheard(info);
-    return same(server.info, info) ? server : { ...server, info };
+    const current = same(server.info, info) ? server : { ...server, info };
+    return isAskable(current) ? current : silent(current, info.message);
+  });
+}
+
+/** Take in an answer about jobs. */
+export function heard(server: IKnownServer, { list, everything, at, most }: IAnswer): IKnownServer {
+  let jobs = server.jobs;
+  if (everything || list.jobs.length) {
+    const merged = new Map(everything ? [] : server.jobs);
+    for (const job of list.jobs) {
+      const before = server.jobs.get(job.job_id);
+      merged.set(job.job_id, before && before.revision === job.revision && same(before, job) ? before : job);
+    }
+    jobs = recent(merged, most);
+  }
+  return { ...server, jobs, revision: list.revision, heardAt: at, trouble: '' };
+}
+
+/** Whether an answer tells that jobs wait at other places than before: that alone is no news of those jobs. */
+export function queueMoved(before: IKnownServer, changed: ReadonlyArray<JobInfo>): boolean {
+  return changed.some(job => {
+    const known = before.jobs.get(job.job_id);
+    return (
+      (known?.status === 'queued') !== (job.status === 'queued') ||
+      known?.position_in_queue !== job.position_in_queue
+    );
   });
 }
 
 /**
- * Take in an answer about jobs.
+ * Take in who waits.
  *
  * @param server - What was known.
- * @param answer - All jobs, or those that changed.
- * @param everything - Whether these are all there are.
- * @param at - Now, in milliseconds since the epoch.
+ * @param waiting - Ids of the jobs that wait, the next one first.
  */
-export function heard(server: IKnownServer, answer: JobList, everything: boolean, at: number): IKnownServer {
-  let jobs = server.jobs;
-  if (everything || answer.jobs.length) {
-    const merged = new Map(everything ? [] : server.jobs);
-    for (const job of answer.jobs) {
-      const before = server.jobs.get(job.job_id);
-      merged.set(job.job_id, before && before.revision === job.revision && same(before, job) ? before : job);
+export function queuedAnew(server: IKnownServer, waiting: ReadonlyArray<string>): IKnownServer {
+  const moved = new Map<string, JobInfo>();
+  waiting.forEach((id, position) => {
+    const job = server.jobs.get(id);
+    if (job?.status === 'queued' && job.position_in_queue !== position) {
+      moved.set(id, { ...job, position_in_queue: position });
     }
-    jobs = merged;
-  }
-  return { ...server, jobs, revision: answer.revision, heardAt: at, trouble: '' };
+  });
+  return moved.size ? { ...server, jobs: new Map([...server.jobs, ...moved]) } : server;
 }
 
 /** Take in the devices of a server. */
@@ -73,13 +111,75 @@ export function silent(server: IKnownServer, trouble: string): IKnownServer {
 }
 
 /** Whether anything of a server may change soon. */
-export function isBusy(server: IKnownServer): boolean {
-  for (const job of server.jobs.values()) {
+export function isBusy({ info, jobs }: IKnownServer): boolean {
+  if (info.state !== 'alive' && info.state !== 'busy') {
+    return false; // what ran there runs no more
+  }
+  if (info.running_jobs || info.queue_size) {
+    return true;
+  }
+  for (const job of jobs.values()) {
     if (!isFinished(job.status)) {
       return true;
     }
   }
   return false;
+}
+
+/** A job that is in another status than before. */
+export interface IStatusChange {
+  job: JobInfo;
+  /** Null: it was not known. */
+  before: JobStatus | null;
+}
+
+/**
+ * Which jobs entered another status.
+ *
+ * Nothing is news of a server that is heard for the first time. A job that was not known is news unless it is over
+ * and came with a list of all: then nobody knows since when.
+ */
+export function statusChanges(
+  before: IKnownServer,
+  changed: ReadonlyArray<JobInfo>,
+  everything: boolean
+): IStatusChange[] {
+  if (before.revision === null) {
+    return [];
+  }
+  const found: IStatusChange[] = [];
+  for (const job of changed) {
+    const known = before.jobs.get(job.job_id)?.status ?? null;
+    if (known !== job.status && !(known === null && everything && isFinished(job.status))) {
+      found.push({ job, before: known });
+    }
+  }
+  return found;
+}
+
+/** Whether something that is shown of a server differs; that it was heard again is none. */
+export function looksDifferent(after: IKnownServer, before: IKnownServer | undefined): boolean {
+  return (
+    before === undefined ||
+    after.info !== before.info ||
+    after.jobs !== before.jobs ||
+    after.devices !== before.devices ||
+    after.trouble !== before.trouble ||
+    (before.heardAt === null) !== (after.heardAt === null)
+  );
+}
+
+/** Forget the oldest finished jobs, a quarter more than there may be at once so that it is seldom done. */
+function recent(jobs: Map<string, JobInfo>, most: number): Map<string, JobInfo> {
+  if (jobs.size <= most * 1.25) {
+    return jobs;
+  }
+  const finished = [...jobs.values()].filter(job => isFinished(job.status));
+  finished.sort((one, other) => (one.created_at < other.created_at ? 1 : -1));
+  for (const job of finished.slice(most)) {
+    jobs.delete(job.job_id);
+  }
+  return jobs;
 }
 
 /** Whether two values are the same as JSON. */

@@ -1,0 +1,107 @@
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISanitizer, MainAreaWidget, Sanitizer, WidgetTracker } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { CommandIDs } from '../commandids';
+import { evaluationsIcon } from '../icons';
+import { IEvaluations } from '../tokens';
+import { JOB_TABS, type JobTab } from '../views/job/JobView';
+import { JobPanel } from '../views/job/widget';
+import { jobName, shortId, statusWord, SYMBOLS } from '../views/job/words';
+
+const NAMESPACE = 'lmms-eval-job';
+
+/** Opens a job in the main area: how it is, its log, its scores, its samples. */
+export const jobView: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-lmms-eval:job-view',
+  description: 'Shows an evaluation in the main area.',
+  autoStart: true,
+  requires: [IEvaluations],
+  optional: [ITranslator, ILayoutRestorer, ISanitizer],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IEvaluations,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    sanitizer: ISanitizer | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_lmms_eval');
+    const tracker = new WidgetTracker<MainAreaWidget<JobPanel>>({ namespace: NAMESPACE });
+
+    const make = (server: string, job: string, tab: JobTab) => {
+      const content = new JobPanel({
+        model,
+        server,
+        jobId: job,
+        tab,
+        settings: app.serviceManager.serverSettings,
+        sanitizer: sanitizer ?? new Sanitizer(),
+        commands: app.commands,
+        trans
+      });
+      const widget = new MainAreaWidget({ content });
+      widget.id = `${NAMESPACE}-${server}-${job}`;
+      widget.toolbar.hide();
+      widget.title.icon = evaluationsIcon;
+      widget.title.label = shortId(job);
+      widget.title.closable = true;
+      content.jobChanged.connect((_, info) => {
+        const [name, status] = [jobName(info), statusWord(info.status, trans)];
+        widget.title.label = `${SYMBOLS[info.status]} ${name}`;
+        widget.title.caption = trans.__(
+          'Evaluation %1: %2\n%3 on %4',
+          name,
+          status,
+          info.request.model,
+          info.request.tasks.join(', ')
+        );
+      });
+      content.tabChanged.connect(() => void tracker.save(widget));
+      return widget;
+    };
+
+    app.commands.addCommand(CommandIDs.openJob, {
+      label: trans.__('Open Evaluation'),
+      caption: trans.__('Show how a job is, its log, its scores and its samples'),
+      icon: evaluationsIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            server: { type: 'string', description: trans.__('Id of the server') },
+            job: { type: 'string', description: trans.__('Id of the job') },
+            tab: { type: 'string', enum: [...JOB_TABS], description: trans.__('What to show first') }
+          },
+          required: ['server', 'job']
+        }
+      },
+      execute: async (args: ReadonlyPartialJSONObject) => {
+        const { server, job } = args;
+        if (typeof server !== 'string' || typeof job !== 'string') {
+          throw new Error(trans.__('Say which job to open: its server and its id.'));
+        }
+        const tab = JOB_TABS.find(each => each === args.tab);
+        let widget = tracker.find(({ content }) => content.server === server && content.jobId === job);
+        if (!widget) {
+          widget = make(server, job, tab ?? 'overview');
+          await tracker.add(widget);
+        } else if (tab) {
+          widget.content.tab = tab;
+        }
+        if (!widget.isAttached) {
+          app.shell.add(widget, 'main');
+        }
+        app.shell.activateById(widget.id);
+        return widget;
+      }
+    });
+
+    if (restorer) {
+      void restorer.restore(tracker, {
+        command: CommandIDs.openJob,
+        args: ({ content: { server, jobId, tab } }) => ({ server, job: jobId, tab }),
+        name: ({ content }) => `${content.server}-${content.jobId}`
+      });
+    }
+  }
+};
