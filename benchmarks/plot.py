@@ -60,6 +60,8 @@ def draw(figures: Sequence[Figure], surroundings: dict[str, Any], path: Path) ->
     from matplotlib.ticker import FuncFormatter
 
     lines = drawable(figures)
+    if not lines:  # nothing was compared
+        return
     picture, axes = plt.subplots(figsize=(10, 1.3 + 0.55 * len(lines)), facecolor=_PAPER)
     axes.set_facecolor(_PAPER)
     for place, (figure, ours, other) in enumerate(lines):

@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,14 +49,47 @@ class Lab:
         return f"{self.url}/{path}{'&' if '?' in path else '?'}token={self.token}"
 
     def theme(self, name: str) -> None:
-        _write(self.settings / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings", {"theme": name})
+        self.setting("@jupyterlab/apputils-extension", "themes", theme=name)
+
+    def setting(self, package: str, plugin: str, **values: object) -> None:
+        """Set what a person has set before the page is loaded."""
+        _write(self.settings / package / f"{plugin}.jupyterlab-settings", values)
 
 
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab of the person whose servers the tests start."""
+    with run_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab of somebody who has no server yet."""
+    root = tmp_path_factory.mktemp("own_lab")
+    with run_lab(root, runtime=root / "runtime") as running:
+        yield running
+
+
+@contextmanager
+def run_lab(
+    root: Path, runtime: Path | None = None, python: str = sys.executable, options: Sequence[str] = ()
+) -> Iterator[Lab]:
+    """Run JupyterLab in a process of its own.
+
+    Parameters
+    ----------
+    root
+        Receives its folders.
+    runtime
+        Where records of servers are; None: where those of the tests are.
+    python
+        Of the environment that JupyterLab is in.
+    options
+        More of its command line.
+    """
     if find_spec("jupyterlab") is None:
         pytest.skip("JupyterLab is not installed")
-    root = tmp_path_factory.mktemp("lab")
     folders = {name: root / name for name in ("config", "data", "settings", "workspaces", "notebooks")}
     for folder in folders.values():
         folder.mkdir()
@@ -73,10 +107,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": str(folders["settings"]),
         "JUPYTERLAB_WORKSPACES_DIR": str(folders["workspaces"]),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        **({} if runtime is None else {"JUPYTER_RUNTIME_DIR": str(runtime)}),
     }
     _old_kernel(folders["data"])
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    options = [
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    given = [
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={folders['notebooks']}",
         "--ServerApp.port_retries=0",
@@ -84,7 +119,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     ]
     log = root / "lab.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([*command, *options], env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [*command, *given, *options], cwd=folders["notebooks"], env=environment, stdout=output, stderr=output
+        )
     try:
         found = Lab(folders["notebooks"], folders["settings"], f"http://127.0.0.1:{port}", token)
         _wait_for(found.address("api/status"), process, log)

@@ -74,6 +74,5 @@ def _line(text: str, word: str) -> str:
 
 def _plain(text: str) -> str:
     """Drop colours."""
-    import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

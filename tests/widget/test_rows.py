@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from jupyter_lmms_eval.protocol.server import Device
 from jupyter_lmms_eval.widget.rows import device_row, difference, job_row, score_rows
 
 from .examples import ago, devices, job, many_states, metric
+
+# The page of JupyterLab is held to the same examples.
+SHARED = json.loads((Path(__file__).parent / "rows.json").read_text(encoding="utf-8"))
 
 
 def test_a_running_job_tells_how_far_and_how_fast_it_is() -> None:
@@ -121,3 +125,13 @@ def test_a_device_tells_memory_use_and_holder() -> None:
 def test_scores_in_words(changes: dict[str, Any], expected: dict[str, str]) -> None:
     (row,) = score_rows([Metric.model_validate(metric(**changes))])
     assert {name: dict(row)[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("example", SHARED["jobs"], ids=lambda example: example["job"]["job_id"])
+def test_a_job_has_the_words_that_the_page_of_jupyterlab_gives_it(example: dict[str, Any]) -> None:
+    assert job_row(JobInfo.model_validate(example["job"])) == example["row"]
+
+
+@pytest.mark.parametrize("example", SHARED["devices"])
+def test_a_device_has_the_words_that_the_page_of_jupyterlab_gives_it(example: dict[str, Any]) -> None:
+    assert device_row(Device.model_validate(example["device"])) == example["row"]

@@ -346,11 +346,11 @@ export class Evaluations implements IEvaluations {
   private mismatchWith(protocol: number, version: string): string {
     return protocol > PROTOCOL
       ? this.trans.__(
-          "This page is older than Jupyter's server, which has jupyter_lmms_eval %1: reload the page, or install that version where the page comes from",
+          "This page is older than Jupyter's server (jupyter_lmms_eval %1): reload the page, or install that version where it comes from",
           version
         )
       : this.trans.__(
-          "This page is newer than Jupyter's server, which has jupyter_lmms_eval %1: restart Jupyter, or install the page's version where it runs",
+          "This page is newer than Jupyter's server (jupyter_lmms_eval %1): restart Jupyter, or install the page's version where it runs",
           version
         );
   }

@@ -1,5 +1,6 @@
 import { Token } from '@lumino/coreutils';
 import { type ISignal, Signal } from '@lumino/signaling';
+import type { ServerArguments } from '../api/servers';
 import type { IPace } from '../tokens';
 
 /** Of which jobs a notification tells when they are over. */
@@ -15,6 +16,8 @@ export interface IPreferenceValues {
   newestJobs: number;
   notifyOnFinish: NotifyOnFinish;
   showInStatusBar: boolean;
+  /** Arguments of servers that are started from here, beside those that are given. */
+  serverArguments: ServerArguments;
 }
 
 export const DEFAULTS: Readonly<IPreferenceValues> = {
@@ -22,7 +25,8 @@ export const DEFAULTS: Readonly<IPreferenceValues> = {
   pollIdleSeconds: 10,
   newestJobs: 1000,
   notifyOnFinish: 'all',
-  showInStatusBar: true
+  showInStatusBar: true,
+  serverArguments: {}
 };
 
 /** What the user prefers; the defaults until the settings are read, and where there are none. */

@@ -2,7 +2,7 @@ import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } fro
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { UUID, type ReadonlyPartialJSONValue } from '@lumino/coreutils';
+import { UUID, type ReadonlyPartialJSONObject, type ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
 import { CommandIDs } from '../commandids';
 import { evaluationsIcon } from '../icons';
@@ -11,6 +11,9 @@ import { IEvaluations } from '../tokens';
 import { Catalogs } from '../views/form/catalog';
 import { draftOf, EMPTY, lastSettings, readDraft, storable, type IDraft } from '../views/form/draft';
 import { FormWidget } from '../views/form/widget';
+import { TRANSLATION_DOMAIN } from './evaluations';
+import { JOB_ARGS, jobsMeant } from './targets';
+import { place, reveal } from './place';
 
 /** Where Jupyter's state keeps what is typed, and what the next form begins with. */
 const DRAFTS = 'jupyter-lmms-eval:form-draft:';
@@ -36,7 +39,7 @@ export const form: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ) => {
-    const trans = (translator ?? nullTranslator).load('jupyter_lmms_eval');
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const { commands, shell } = app;
     const catalogs = new Catalogs(server => model.api(server));
     const tracker = new WidgetTracker<Opened>({ namespace: 'jupyter-lmms-eval-form' });
@@ -78,9 +81,9 @@ export const form: JupyterFrontEndPlugin<void> = {
           void state.remove(DRAFTS + key);
         }
       });
-      shell.add(widget, 'main');
+      place(shell, widget);
       void tracker.add(widget);
-      shell.activateById(widget.id);
+      reveal(shell, widget);
       return widget;
     };
 
@@ -88,9 +91,21 @@ export const form: JupyterFrontEndPlugin<void> = {
       readDraft(await state.fetch(DRAFTS + key)) ?? readDraft(await state.fetch(LAST)) ?? EMPTY;
 
     commands.addCommand(CommandIDs.newJob, {
-      label: trans.__('New Evaluation'),
+      label: args => (args.isMenu ? trans.__('Evaluation') : trans.__('New Evaluation')),
       caption: trans.__('Submit an evaluation of a model'),
       icon: args => (args.isPalette ? undefined : evaluationsIcon),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            server: { type: 'string', description: 'Id of the server' },
+            request: {
+              type: 'object',
+              description: 'What to fill the form with, as `POST /evaluate` takes it'
+            }
+          }
+        }
+      },
       execute: async args => {
         const server = typeof args.server === 'string' ? args.server : '';
         if (args.request && typeof args.request === 'object') {
@@ -99,7 +114,7 @@ export const form: JupyterFrontEndPlugin<void> = {
         const key = typeof args.form === 'string' ? args.form : MAIN;
         const shown = tracker.find(widget => widget.content.key === key);
         if (shown) {
-          shell.activateById(shown.id);
+          reveal(shell, shown);
           return shown;
         }
         const draft = await begin(key);
@@ -107,13 +122,23 @@ export const form: JupyterFrontEndPlugin<void> = {
       }
     });
 
+    /** The one job that is meant. */
+    const meant = (args: ReadonlyPartialJSONObject): [server: string, job: string] | null => {
+      const [first, ...others] = jobsMeant(app, args);
+      return first?.jobs.length === 1 && !others.length ? [first.server, first.jobs[0]] : null;
+    };
     commands.addCommand(CommandIDs.cloneJob, {
       label: trans.__('Submit Again with Changes…'),
       caption: trans.__('Open the form with the request of this job'),
       icon: args => (args.isPalette ? undefined : evaluationsIcon),
-      isEnabled: args => typeof args.server === 'string' && typeof args.job === 'string',
+      describedBy: { args: JOB_ARGS },
+      isEnabled: args => meant(args) !== null,
       execute: async args => {
-        const [server, id] = [String(args.server), String(args.job)];
+        const job = meant(args);
+        if (!job) {
+          return undefined;
+        }
+        const [server, id] = job;
         const known = model.server(server)?.jobs.get(id) ?? (await model.api(server).job(id));
         const origin = trans.__(
           'With the request of %1.',

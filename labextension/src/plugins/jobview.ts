@@ -8,6 +8,7 @@ import { IEvaluations } from '../tokens';
 import { JOB_TABS, type JobTab } from '../views/job/JobView';
 import { JobPanel } from '../views/job/widget';
 import { jobName, shortId, statusWord, SYMBOLS } from '../views/job/words';
+import { place, reveal } from './place';
 
 const NAMESPACE = 'lmms-eval-job';
 
@@ -89,9 +90,9 @@ export const jobView: JupyterFrontEndPlugin<void> = {
           widget.content.tab = tab;
         }
         if (!widget.isAttached) {
-          app.shell.add(widget, 'main');
+          place(app.shell, widget);
         }
-        app.shell.activateById(widget.id);
+        reveal(app.shell, widget);
         return widget;
       }
     });

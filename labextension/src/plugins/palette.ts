@@ -16,7 +16,7 @@ export const palette: JupyterFrontEndPlugin<void> = {
   activate: (_: JupyterFrontEnd, palette: ICommandPalette | null, translator: ITranslator | null) => {
     const category = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN).__('Evaluations');
     OFFERED.forEach((command, rank) =>
-      palette?.addItem({ command, category, rank, args: { isPalette: true } })
+      palette?.addItem({ command, category, rank })
     );
   }
 };

@@ -41,9 +41,9 @@ export const panel: JupyterFrontEndPlugin<void> = {
     restorer?.add(widget, PANEL_ID);
 
     app.commands.addCommand(CommandIDs.openPanel, {
-      label: trans.__('Show Evaluations'),
+      label: args => (args.isMenu ? trans.__('Evaluations') : trans.__('Show Evaluations')),
       caption: trans.__('Evaluation servers and their jobs'),
-      icon: evaluationsIcon,
+      icon: args => (args.isMenu ? undefined : evaluationsIcon),
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(PANEL_ID)
     });

@@ -6,6 +6,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { ServerArguments } from '../api/servers';
 import { CommandIDs } from '../commandids';
 import { isFinished, type IKnownServer } from '../model/known';
+import { IPreferences } from '../model/preferences';
 import { IEvaluations } from '../tokens';
 import { serverTitle } from '../views/panel/serverwords';
 import { TRANSLATION_DOMAIN } from './evaluations';
@@ -16,11 +17,12 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-lmms-eval:server-commands',
   description: 'Commands for evaluation servers.',
   autoStart: true,
-  requires: [IEvaluations],
+  requires: [IEvaluations, IPreferences],
   optional: [ITranslator, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
     model: IEvaluations,
+    preferences: IPreferences,
     translator: ITranslator | null,
     palette: ICommandPalette | null
   ) => {
@@ -54,7 +56,7 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: async args => {
-        const starting = model.startServer(serverArguments(args));
+        const starting = model.startServer({ ...preferences.values.serverArguments, ...serverArguments(args) });
         Notification.promise(
           starting.then(({ url }) => url),
           {
@@ -79,7 +81,7 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
         meant(args)?.info.state === 'gone' ? trans.__('Forget Server') : trans.__('Stop Server'),
       caption: args =>
         meant(args)?.info.kernel_id
-          ? trans.__('It is part of a kernel: `%lmms_eval stop` in its notebook stops it')
+          ? trans.__('It is part of a kernel: `%lmms_eval_server stop` in its notebook stops it')
           : trans.__('Its jobs stay, and go on when a server is started on the same folder'),
       icon: stopIcon,
       describedBy: { args: SERVER_ARGS },

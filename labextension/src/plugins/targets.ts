@@ -10,7 +10,6 @@ export interface IJobsRef {
 }
 
 export const JOB_CLASS = 'jp-LmmsEval-jobRow';
-export const SERVER_CLASS = 'jp-LmmsEval-server';
 
 /** The arguments of commands for jobs, as JSON schema. */
 export const JOB_ARGS = {

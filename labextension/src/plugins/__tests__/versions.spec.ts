@@ -1,7 +1,9 @@
 import { Notification } from '@jupyterlab/apputils';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { versions } from '../versions';
 import { Stage } from './stage';
+
+beforeEach(() => Notification.dismiss());
 
 test('a page and a server that do not fit are told of once, until they do', async () => {
   const stage = new Stage();

@@ -1,5 +1,6 @@
 import { Button } from '@jupyterlab/ui-components';
 import { UUID } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Refusal } from '../../api/connection';
@@ -7,7 +8,7 @@ import type { JobSubmitResponse, ModelDetails } from '../../api/wire';
 import type { IKnownServer } from '../../model/known';
 import type { IEvaluations } from '../../tokens';
 import type { Catalogs, ICatalog } from './catalog';
-import { EMPTY, requestOf, type IDraft, type IProblem } from './draft';
+import { EMPTY, fitted, requestOf, type IDraft, type IProblem } from './draft';
 import { Equivalent } from './Equivalent';
 import { byRoom, type IField } from './fields';
 import { ModelArguments } from './ModelArguments';
@@ -28,6 +29,8 @@ export interface IFormProps {
   /** What the form begins with. */
   readonly initial: IDraft;
   readonly trans: TranslationBundle;
+  /** Tells of a server that is chosen elsewhere, by its id. */
+  readonly serverMeant?: ISignal<unknown, string>;
   /** What is typed changed. */
   readonly onDraft: (draft: IDraft) => void;
   /** A job was accepted. */
@@ -80,7 +83,22 @@ export function Form(props: IFormProps): React.ReactElement {
     },
     [setDraft]
   );
+  const { serverMeant } = props;
+  React.useEffect(() => {
+    const choose = (_: unknown, meant: string): void => update({ server: meant }, '');
+    serverMeant?.connect(choose);
+    return () => void serverMeant?.disconnect(choose);
+  }, [serverMeant, update]);
   React.useEffect(() => onDraft(draft), [draft, onDraft]);
+
+  const forceSimple = draft.options.force_simple === true;
+  const used = classOf(details, forceSimple);
+  React.useEffect(() => {
+    setDraft(before => {
+      const args = fitted(before.args, used);
+      return args === before.args ? before : { ...before, args };
+    });
+  }, [used]);
 
   const { request, problems } = React.useMemo(() => requestOf(draft, fields, trans), [draft, fields, trans]);
   const visible = React.useMemo(
@@ -238,7 +256,7 @@ export function Form(props: IFormProps): React.ReactElement {
               model={draft.model}
               models={catalog?.models ?? NO_NAMES}
               details={details}
-              forceSimple={draft.options.force_simple === true}
+              forceSimple={forceSimple}
               problems={of('model')}
               trans={trans}
               onModel={setModel}
@@ -247,7 +265,7 @@ export function Form(props: IFormProps): React.ReactElement {
               id={`${id}-args`}
               rows={draft.args}
               text={draft.argsText}
-              used={classOf(details, draft.options.force_simple === true)}
+              used={used}
               problems={of('model_args')}
               trans={trans}
               onChange={setArgs}

@@ -223,7 +223,7 @@ function Row(props: IRowProps): React.ReactElement {
           label={trans.__('Name of the argument')}
           placeholder={trans.__('name')}
           describedBy={`${id}-problems`}
-          invalid={problems.length > 0}
+          invalid={problems.length > 0 && !name}
           onPaste={paste}
         >
           {each => (
@@ -247,10 +247,16 @@ function Row(props: IRowProps): React.ReactElement {
           spellCheck={false}
           aria-label={name ? trans.__('Value of %1', name) : trans.__('Value of the argument')}
           aria-describedby={`${id}-problems`}
-          aria-invalid={problems.length > 0 || undefined}
+          aria-invalid={(problems.length > 0 && !!name) || undefined}
           value={row.value}
           placeholder={
-            row.again ? trans.__('give it again') : argument?.default ? plain(argument.default) : ''
+            row.again
+              ? trans.__('give it again')
+              : row.kind === 'text'
+                ? trans.__('empty text')
+                : argument?.default
+                  ? plain(argument.default)
+                  : ''
           }
           onChange={event => onChange(row, { value: event.target.value })}
           onPaste={paste}

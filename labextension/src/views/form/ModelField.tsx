@@ -31,11 +31,11 @@ export function classOf(details: ModelDetails | null, forceSimple: boolean): Mod
 export const ModelField = React.memo(function ModelField(props: IModelFieldProps): React.ReactElement {
   const { id, model, models, details, problems, trans, onModel } = props;
   const known = models.includes(model);
-  // A name that is chosen is no search: all are offered then.
-  const options = React.useMemo(
-    () => (known ? [...models] : findNames(models, model)),
-    [models, model, known]
-  );
+  const options = React.useMemo(() => {
+    const found = findNames(models, model);
+    // A name that is chosen is no search: the others are offered too.
+    return known ? [...found, ...models.filter(name => !found.includes(name))] : found;
+  }, [models, model, known]);
   const used = classOf(details, props.forceSimple);
   return (
     <Field

@@ -13,6 +13,9 @@ export interface ICatalog {
   readonly fields: ReadonlyArray<IField>;
 }
 
+/** After this long a form that opens asks anew: tasks may have been added; in milliseconds. */
+const STALE = 300_000;
+
 /** The catalogs of all servers that were asked for. */
 export class Catalogs {
   /**
@@ -28,14 +31,14 @@ export class Catalogs {
    */
   get(server: string, again = false): Promise<ICatalog> {
     const known = this.catalogs.get(server);
-    if (known && !again) {
-      return known;
+    if (known && !again && Date.now() - known.at < STALE) {
+      return known.asked;
     }
     const asked = this.ask(server);
-    this.catalogs.set(server, asked);
+    this.catalogs.set(server, { asked, at: Date.now() });
     asked.catch(() => {
       // What failed is asked again.
-      if (this.catalogs.get(server) === asked) {
+      if (this.catalogs.get(server)?.asked === asked) {
         this.catalogs.delete(server);
       }
     });
@@ -71,7 +74,7 @@ export class Catalogs {
     };
   }
 
-  private readonly catalogs = new Map<string, Promise<ICatalog>>();
+  private readonly catalogs = new Map<string, { asked: Promise<ICatalog>; at: number }>();
   private readonly models = new Map<string, Promise<ModelDetails>>();
 }
 

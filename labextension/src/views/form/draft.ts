@@ -1,7 +1,7 @@
 /** What is typed in the form, and the request it makes: pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { EvaluateRequest } from '../../api/wire';
+import type { EvaluateRequest, ModelClass } from '../../api/wire';
 import type { IField } from './fields';
 import { parseArguments, readValue, typed, type IArgumentRow } from './modelargs';
 import {
@@ -127,6 +127,30 @@ export function pretrainedFirst(rows: ReadonlyArray<IArgumentRow>): IArgumentRow
   return all.length ? all : [...EMPTY.args];
 }
 
+/**
+ * Fit the rows in which nothing is typed to a model: `pretrained` only where it is an argument.
+ *
+ * @param rows - The rows.
+ * @param used - What the model takes; null: that is not known.
+ * @returns The same rows if nothing is to be changed.
+ */
+export function fitted(
+  rows: ReadonlyArray<IArgumentRow>,
+  used: ModelClass | null
+): ReadonlyArray<IArgumentRow> {
+  const known = used?.arguments;
+  if (!known?.length) {
+    return rows;
+  }
+  const takes = known.some(argument => argument.name === 'pretrained');
+  const has = rows.some(row => row.name === 'pretrained');
+  if (takes && !has) {
+    return [{ id: nextId(rows), name: 'pretrained', value: '', kind: null }, ...rows];
+  }
+  const stays = (row: IArgumentRow) => takes || row.name !== 'pretrained' || row.value.trim() !== '';
+  return rows.every(stays) ? rows : rows.filter(stays);
+}
+
 function written(value: unknown): string {
   if (Array.isArray(value) && value.length && value.every(each => typeof each === 'string')) {
     return value.join('\n');
@@ -214,7 +238,7 @@ function argumentsOf(draft: IDraft, problems: IProblem[], trans: TranslationBund
       refuse(trans.__('Give %1 again: it is a secret, which the server tells nobody.', name), true);
       continue;
     }
-    if (!row.value.trim()) {
+    if (!row.value.trim() && row.kind !== 'text') {
       continue;
     }
     if (hasPlaceholder(row.value)) {
@@ -418,6 +442,7 @@ export function readDraft(stored: unknown): IDraft | null {
     texts(told.again) &&
     typeof told.model === 'string' &&
     typeof told.server === 'string' &&
+    told.options !== null &&
     typeof told.options === 'object'
     ? told
     : null;

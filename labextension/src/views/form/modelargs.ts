@@ -80,7 +80,8 @@ function tooLarge(text: string): boolean {
 /** Write a value so that it is read again as the same; the kind is null where it looks like what it is. */
 export function typed(value: unknown): Pick<IArgumentRow, 'value' | 'kind'> {
   if (typeof value === 'string') {
-    return { value, kind: guess(value) === 'text' ? null : 'text' };
+    // What is empty would otherwise not be given at all.
+    return { value, kind: value.trim() && guess(value) === 'text' ? null : 'text' };
   }
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
   const kind = typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'json';

@@ -1,6 +1,7 @@
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import type { IEvaluations } from '../../tokens';
 import type { Catalogs } from './catalog';
@@ -33,6 +34,11 @@ export class FormWidget extends ReactWidget {
     return this.options.key;
   }
 
+  /** Choose the server, as if a person did. */
+  chooseServer(id: string): void {
+    this.serverMeant.emit(id);
+  }
+
   protected override render(): React.ReactElement {
     const { key, model, ...others } = this.options;
     return (
@@ -42,6 +48,7 @@ export class FormWidget extends ReactWidget {
             {...others}
             id={`lmms-eval-${key}`}
             model={model}
+            serverMeant={this.serverMeant}
             servers={model.servers}
             heard={model.heardAt !== null}
           />
@@ -56,4 +63,6 @@ export class FormWidget extends ReactWidget {
       this.node.focus();
     }
   }
+
+  private readonly serverMeant = new Signal<this, string>(this);
 }

@@ -53,7 +53,7 @@ export function Heading(props: {
     }
   ].filter(({ command, shown }) => shown && commands.hasCommand(command));
   return (
-    <header className="jp-LmmsEval-view-heading">
+    <div className="jp-LmmsEval-view-heading">
       <div className="jp-LmmsEval-view-title">
         <h2>{jobName(job)}</h2>
         <p>
@@ -84,6 +84,6 @@ export function Heading(props: {
         ))}
       </div>
       {error && <Trouble message={error} trans={trans} />}
-    </header>
+    </div>
   );
 }

@@ -91,6 +91,12 @@ export function LogView(props: {
   }, [log, follow, active]);
 
   const top = useRef(0);
+  /** The search went somewhere: that is not to be left when the log grows, even close to its end. */
+  const jumped = useRef(false);
+  const onMove = () => {
+    jumped.current = true;
+    setFollow(false);
+  };
   const onScroll = () => {
     const element = box.current;
     if (!element) {
@@ -98,7 +104,9 @@ export function LogView(props: {
     }
     const up = element.scrollTop < top.current;
     top.current = element.scrollTop;
-    if (element.scrollTop + element.clientHeight >= element.scrollHeight - NEAR) {
+    if (jumped.current) {
+      jumped.current = false;
+    } else if (element.scrollTop + element.clientHeight >= element.scrollHeight - NEAR) {
       setFollow(true);
     } else if (up) {
       setFollow(false);
@@ -108,7 +116,7 @@ export function LogView(props: {
   return (
     <div className="jp-LmmsEval-view-log">
       <div className="jp-LmmsEval-view-bar-of-tools">
-        <Search box={box} log={log} onMove={() => setFollow(false)} trans={trans} />
+        <Search box={box} log={log} onMove={onMove} trans={trans} />
         <Button
           small
           minimal

@@ -1,4 +1,4 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useCallback, useEffect, useState } from 'react';
 import type { MediaKind } from '../../api/samples';
@@ -134,7 +134,7 @@ async function enlarge(url: string, title: string, label: string, trans: Transla
   // The address belongs to the sample that is shown; a sample that changes below would take it away.
   const own = URL.createObjectURL(await (await fetch(url)).blob());
   try {
-    await showDialog({
+    const dialog = new Dialog({
       title,
       body: (
         <div className="jp-LmmsEval-view-large">
@@ -144,6 +144,8 @@ async function enlarge(url: string, title: string, label: string, trans: Transla
       buttons: [Dialog.okButton({ label: trans.__('Close') })],
       hasClose: true
     });
+    dialog.addClass('jp-LmmsEval-ImageDialog');
+    await dialog.launch();
   } finally {
     URL.revokeObjectURL(own);
   }

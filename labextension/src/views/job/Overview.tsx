@@ -16,7 +16,7 @@ import {
   count,
   moment,
   seconds,
-  significant,
+  lasting,
   startWord
 } from './words';
 
@@ -235,7 +235,7 @@ function Timings({
       <h3>
         {trans.__('Time by phase')}
         {total !== undefined && (
-          <span className="jp-LmmsEval-view-aside">{trans.__('%1 s in all', significant(total))}</span>
+          <span className="jp-LmmsEval-view-aside">{trans.__('%1 in all', lasting(total, trans))}</span>
         )}
       </h3>
       <div className="jp-LmmsEval-view-taskbars">
@@ -245,7 +245,7 @@ function Timings({
             <span className="jp-LmmsEval-view-bar jp-mod-quiet" aria-hidden="true">
               <span style={{ inlineSize: `${longest ? (100 * each) / longest : 0}%` }} />
             </span>
-            <span className="jp-LmmsEval-view-bartext">{trans.__('%1 s', significant(each))}</span>
+            <span className="jp-LmmsEval-view-bartext">{lasting(each, trans)}</span>
           </div>
         ))}
       </div>

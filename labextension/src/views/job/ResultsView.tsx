@@ -45,14 +45,14 @@ export function ResultsView(props: {
   }
   return (
     <div className="jp-LmmsEval-view-job">
-      <header className="jp-LmmsEval-view-heading">
+      <div className="jp-LmmsEval-view-heading">
         <div className="jp-LmmsEval-view-title">
           <h2 title={file.model}>{shortModel(file.model) || trans.__('Results of an evaluation')}</h2>
           <p className="jp-LmmsEval-view-dim">
             {[...new Set(file.metrics.map(metric => metric.task))].join(', ')}
           </p>
         </div>
-      </header>
+      </div>
       <Tabs<ResultsTab>
         label={trans.__('Views of the results')}
         current={tab}

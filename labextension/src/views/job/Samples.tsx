@@ -108,7 +108,7 @@ export function Samples(props: {
         <HTMLSelect
           className="jp-LmmsEval-view-select"
           aria-label={trans.__('Task')}
-          value={page.task}
+          value={loaded.loading && task !== undefined ? task : page.task}
           onChange={event => setTask(event.target.value)}
           options={page.tasks.map(each => ({
             value: each.task,

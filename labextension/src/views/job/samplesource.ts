@@ -64,7 +64,9 @@ export class FileSamples implements ISampleSource {
   async page({ task, offset = 0, limit = 50, ...query }: ISampleQuery): Promise<SamplePage> {
     const beside = await this.beside();
     const names = [...beside.keys()];
-    const name = task !== undefined && beside.has(task) ? task : names[0];
+    // Unasked, one that can be opened.
+    const small = names.find(each => (beside.get(each)?.size ?? 0) <= LARGEST_FILE);
+    const name = task !== undefined && beside.has(task) ? task : (small ?? names[0]);
     const model = beside.get(name);
     if (name === undefined || !model) {
       throw new Error(

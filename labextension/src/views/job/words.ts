@@ -52,6 +52,11 @@ export function clock(seconds: number): string {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+/** A duration as people say it: seconds with their parts, longer ones as on a clock. */
+export function lasting(seconds: number, trans: TranslationBundle): string {
+  return seconds < 60 ? trans.__('%1 s', significant(seconds)) : clock(seconds);
+}
+
 /** Seconds a job runs or ran; null if it did not start, or if nobody knows when it ended. */
 export function seconds(job: JobInfo, now: number): number | null {
   if (!job.started_at) {

@@ -18,7 +18,7 @@ export const Devices = memo(function Devices({
   trans
 }: IDevicesProps): React.JSX.Element {
   return (
-    <ul className="jp-LmmsEval-devices" aria-label={trans.__('Devices')}>
+    <ul className="jp-LmmsEval-panel-devices" aria-label={trans.__('Devices')}>
       {devices.map(device => (
         <DeviceItem key={device.id} device={device} onOpen={onOpen} onFree={onFree} trans={trans} />
       ))}
@@ -35,14 +35,14 @@ function DeviceItem({ device, onOpen, onFree, trans }: IDeviceProps): React.JSX.
   const jobs = device.job_ids?.length ? device.job_ids : row.job_id ? [row.job_id] : [];
   const busy = row.busy_share === null ? '' : `${Math.round(row.busy_share * 100)} %`;
   return (
-    <li className="jp-LmmsEval-device" title={row.name}>
-      <span className="jp-LmmsEval-deviceId">{row.id}</span>
-      <span className="jp-LmmsEval-holder">
+    <li className="jp-LmmsEval-panel-device" title={row.name}>
+      <span className="jp-LmmsEval-panel-deviceId">{row.id}</span>
+      <span className="jp-LmmsEval-panel-holder">
         {jobs.map(job => (
           <button
             key={job}
             type="button"
-            className="jp-LmmsEval-link"
+            className="jp-LmmsEval-panel-link"
             aria-label={trans.__('%1 runs job %2: open it', row.id, job.slice(0, SHORT_ID))}
             onClick={() => onOpen(job)}
           >
@@ -50,14 +50,14 @@ function DeviceItem({ device, onOpen, onFree, trans }: IDeviceProps): React.JSX.
           </button>
         ))}
         {!jobs.length && (
-          <span className="jp-LmmsEval-dim">
+          <span className="jp-LmmsEval-panel-dim">
             {row.held_by || (row.model ? trans.__('free, %1 in memory', row.model) : trans.__('free'))}
           </span>
         )}
         {!jobs.length && row.model && (
           <button
             type="button"
-            className="jp-LmmsEval-link"
+            className="jp-LmmsEval-panel-link"
             aria-label={trans.__('Take %1 out of the memory of %2', row.model, row.id)}
             onClick={() => onFree(row.id)}
           >
@@ -65,7 +65,7 @@ function DeviceItem({ device, onOpen, onFree, trans }: IDeviceProps): React.JSX.
           </button>
         )}
       </span>
-      <span className="jp-LmmsEval-gauges">
+      <span className="jp-LmmsEval-panel-gauges">
         {row.memory_share !== null && (
           <Meter share={row.memory_share} text={row.memory} label={trans.__('%1 memory', row.id)} />
         )}
@@ -80,9 +80,9 @@ function DeviceItem({ device, onOpen, onFree, trans }: IDeviceProps): React.JSX.
 function Meter({ share, text, label }: { share: number; text: string; label: string }): React.JSX.Element {
   const percent = Math.round(share * 100);
   return (
-    <span className="jp-LmmsEval-gauge">
+    <span className="jp-LmmsEval-panel-gauge">
       <span
-        className="jp-LmmsEval-meter"
+        className="jp-LmmsEval-panel-meter"
         role="meter"
         aria-label={label}
         aria-valuemin={0}
@@ -90,9 +90,9 @@ function Meter({ share, text, label }: { share: number; text: string; label: str
         aria-valuenow={percent}
         aria-valuetext={text}
       >
-        <span className="jp-LmmsEval-fill" style={{ width: `${percent}%` }} />
+        <span className="jp-LmmsEval-panel-fill" style={{ width: `${percent}%` }} />
       </span>
-      <span className="jp-LmmsEval-number">{text}</span>
+      <span className="jp-LmmsEval-panel-number">{text}</span>
     </span>
   );
 }

@@ -50,7 +50,7 @@ export function dragCode(
 
 function image(label: string): HTMLElement {
   const element = document.createElement('div');
-  element.className = 'jp-LmmsEval-dragImage';
+  element.className = 'jp-LmmsEval-panel-dragImage';
   element.textContent = label;
   return element;
 }

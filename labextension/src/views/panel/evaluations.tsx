@@ -56,9 +56,9 @@ export function EvaluationsView({ model, commands, onDrag, trans }: IEvaluations
   );
 
   return (
-    <div className="jp-LmmsEval-body">
+    <div className="jp-LmmsEval-panel-body">
       {model.mismatch && (
-        <p className="jp-LmmsEval-notice" data-kind="error" role="alert">
+        <p className="jp-LmmsEval-panel-notice" data-kind="error" role="alert">
           {model.mismatch}
         </p>
       )}
@@ -72,7 +72,7 @@ export function EvaluationsView({ model, commands, onDrag, trans }: IEvaluations
         onClear={onClear}
         trans={trans}
       />
-      <div className="jp-LmmsEval-servers">
+      <div className="jp-LmmsEval-panel-servers">
         {!servers.length && <Nothing model={model} commands={commands} trans={trans} />}
         {servers.map(server => (
           <ServerSection
@@ -108,14 +108,12 @@ function Trouble({ model, commands, trans }: IPartProps): React.JSX.Element {
   const { heardAt } = model;
   const now = useNow(true);
   return (
-    <div className="jp-LmmsEval-notice" data-kind="error" role="alert">
-      <p>
-        {model.trouble}
-        {heardAt !== null && ` ${trans.__('What is shown is as of %1.', ago(now - heardAt, trans))}`}
-      </p>
+    <div className="jp-LmmsEval-panel-notice" data-kind="error" role="alert">
+      <p>{model.trouble}</p>
+      {heardAt !== null && <p>{trans.__('What is shown is as of %1.', ago(now - heardAt, trans))}</p>}
       <button
         type="button"
-        className="jp-LmmsEval-button"
+        className="jp-LmmsEval-panel-button"
         onClick={() => void commands.execute(CommandIDs.refresh)}
       >
         {trans.__('Try again')}
@@ -131,7 +129,7 @@ function Nothing({ model, commands, trans }: IPartProps): React.JSX.Element | nu
     return null;
   }
   if (model.heardAt === null) {
-    return <p className="jp-LmmsEval-empty">{trans.__('Looking for evaluation servers…')}</p>;
+    return <p className="jp-LmmsEval-panel-empty">{trans.__('Looking for evaluation servers…')}</p>;
   }
   const start = (): void => {
     const over = (): void => setStarting(false);
@@ -139,7 +137,7 @@ function Nothing({ model, commands, trans }: IPartProps): React.JSX.Element | nu
     commands.execute(CommandIDs.startServer).then(over, over);
   };
   return (
-    <div className="jp-LmmsEval-empty">
+    <div className="jp-LmmsEval-panel-empty">
       <p>
         {trans.__(
           'No evaluation server runs. A server runs evaluations of models beside your notebooks, and outlives them.'
@@ -147,7 +145,7 @@ function Nothing({ model, commands, trans }: IPartProps): React.JSX.Element | nu
       </p>
       <button
         type="button"
-        className="jp-LmmsEval-button"
+        className="jp-LmmsEval-panel-button"
         data-kind="accept"
         disabled={starting}
         onClick={start}
@@ -199,12 +197,12 @@ function Selected({
     return null;
   }
   return (
-    <div className="jp-LmmsEval-selection" role="group" aria-label={trans.__('Selected jobs')}>
-      <span className="jp-LmmsEval-number">{trans.__('%1 selected', all)}</span>
+    <div className="jp-LmmsEval-panel-selection" role="group" aria-label={trans.__('Selected jobs')}>
+      <span className="jp-LmmsEval-panel-number">{trans.__('%1 selected', all)}</span>
       {unfinished.length > 0 && (
         <button
           type="button"
-          className="jp-LmmsEval-button"
+          className="jp-LmmsEval-panel-button"
           onClick={() => execute(CommandIDs.cancelJob, unfinished)}
         >
           {trans.__('Cancel %1', count(unfinished))}
@@ -213,13 +211,13 @@ function Selected({
       {finished.length > 0 && (
         <button
           type="button"
-          className="jp-LmmsEval-button"
+          className="jp-LmmsEval-panel-button"
           onClick={() => execute(CommandIDs.retryJob, finished)}
         >
           {trans.__('Retry %1', count(finished))}
         </button>
       )}
-      <button type="button" className="jp-LmmsEval-button" onClick={onClear}>
+      <button type="button" className="jp-LmmsEval-panel-button" onClick={onClear}>
         {trans.__('Clear')}
       </button>
     </div>
@@ -252,7 +250,7 @@ function News({ model, trans }: { model: IEvaluations; trans: TranslationBundle 
     };
   }, [model, trans]);
   return (
-    <div className="jp-LmmsEval-unseen" role="status" aria-live="polite">
+    <div className="jp-LmmsEval-panel-unseen" role="status" aria-live="polite">
       {text}
     </div>
   );

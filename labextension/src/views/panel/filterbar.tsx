@@ -22,7 +22,7 @@ export const FilterBar = memo(function FilterBar({
 }: IFilterBarProps): React.JSX.Element {
   const shown = STATUSES.filter(status => counts.get(status) || filter.status === status);
   return (
-    <div className="jp-LmmsEval-filter" role="search">
+    <div className="jp-LmmsEval-panel-filter" role="search">
       <InputGroup
         type="search"
         value={filter.text}
@@ -37,21 +37,21 @@ export const FilterBar = memo(function FilterBar({
           }
         }}
       />
-      <div className="jp-LmmsEval-chips" role="group" aria-label={trans.__('Show jobs by status')}>
+      <div className="jp-LmmsEval-panel-chips" role="group" aria-label={trans.__('Show jobs by status')}>
         {shown.map(status => (
           <button
             key={status}
             type="button"
-            className="jp-LmmsEval-chip"
+            className="jp-LmmsEval-panel-chip"
             aria-pressed={filter.status === status}
             data-status={status}
             onClick={() => onFilter({ ...filter, status: filter.status === status ? null : status })}
           >
-            <span className="jp-LmmsEval-symbol" aria-hidden="true">
+            <span className="jp-LmmsEval-panel-symbol" aria-hidden="true">
               {SYMBOLS[status]}
             </span>
             <span>{trans.__(status)}</span>
-            <span className="jp-LmmsEval-number">{grouped(counts.get(status) ?? 0)}</span>
+            <span className="jp-LmmsEval-panel-number">{grouped(counts.get(status) ?? 0)}</span>
           </button>
         ))}
       </div>

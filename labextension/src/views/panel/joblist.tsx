@@ -24,7 +24,7 @@ interface IJobListProps {
 }
 
 const ROW = '.jp-LmmsEval-jobRow';
-const BUTTON = '.jp-LmmsEval-iconButton';
+const BUTTON = '.jp-LmmsEval-panel-iconButton';
 
 /** The jobs of a server: a grid in which arrows lead from row to row, and into a row. */
 export const JobList = memo(function JobList(props: IJobListProps): React.JSX.Element {
@@ -87,7 +87,7 @@ export const JobList = memo(function JobList(props: IJobListProps): React.JSX.El
     // eslint-disable-next-line jsx-a11y/interactive-supports-focus
     <div
       ref={grid}
-      className="jp-LmmsEval-jobs"
+      className="jp-LmmsEval-panel-jobs"
       role="grid"
       aria-multiselectable="true"
       aria-label={trans.__('Jobs of %1', props.title)}

@@ -56,30 +56,30 @@ export const JobRow = memo(function JobRow({
       data-status={row.status}
       title={tip.filter(line => line).join('\n')}
     >
-      <div className="jp-LmmsEval-jobCell" role="gridcell">
-        <div className="jp-LmmsEval-line">
-          <span className="jp-LmmsEval-symbol" aria-hidden="true">
+      <div className="jp-LmmsEval-panel-jobCell" role="gridcell">
+        <div className="jp-LmmsEval-panel-line">
+          <span className="jp-LmmsEval-panel-symbol" aria-hidden="true">
             {doing ? '◌' : SYMBOLS[row.status]}
           </span>
-          <span className="jp-LmmsEval-jobName">{row.name || row.short_id}</span>
+          <span className="jp-LmmsEval-panel-jobName">{row.name || row.short_id}</span>
           <Outcome row={row} trans={trans} />
         </div>
-        <div className="jp-LmmsEval-line jp-LmmsEval-dim">
-          <span className="jp-LmmsEval-jobStatus">
+        <div className="jp-LmmsEval-panel-line jp-LmmsEval-panel-dim">
+          <span className="jp-LmmsEval-panel-jobStatus">
             {doing ? doingWord(doing, trans) : trans.__(row.status)}
           </span>
-          <span className="jp-LmmsEval-jobWhat">
+          <span className="jp-LmmsEval-panel-jobWhat">
             {row.model} · {row.tasks}
           </span>
         </div>
         {row.status === 'running' && <Progress row={row} name={name} trans={trans} />}
         {row.note && (
-          <div className="jp-LmmsEval-note" data-failed={row.status === 'failed' || undefined}>
+          <div className="jp-LmmsEval-panel-note" data-failed={row.status === 'failed' || undefined}>
             {row.note}
           </div>
         )}
       </div>
-      <div className="jp-LmmsEval-jobActions" role="gridcell">
+      <div className="jp-LmmsEval-panel-jobActions" role="gridcell">
         {finished ? (
           <RowButton
             icon={redoIcon}
@@ -115,15 +115,17 @@ export const JobRow = memo(function JobRow({
 /** What came of a job, or how long it still takes. */
 function Outcome({ row, trans }: { row: IRow; trans: TranslationBundle }): React.JSX.Element | null {
   if (row.eta) {
-    return <span className="jp-LmmsEval-number jp-LmmsEval-dim">{trans.__('%1 left', row.eta)}</span>;
+    return (
+      <span className="jp-LmmsEval-panel-number jp-LmmsEval-panel-dim">{trans.__('%1 left', row.eta)}</span>
+    );
   }
   if (!row.score) {
     return null;
   }
   return (
-    <span className="jp-LmmsEval-number">
+    <span className="jp-LmmsEval-panel-number">
       {row.score}
-      {row.stderr && <span className="jp-LmmsEval-dim"> ± {row.stderr}</span>}
+      {row.stderr && <span className="jp-LmmsEval-panel-dim"> ± {row.stderr}</span>}
     </span>
   );
 }
@@ -139,9 +141,9 @@ function Progress({
 }): React.JSX.Element {
   const known = row.fraction !== null;
   return (
-    <div className="jp-LmmsEval-line jp-LmmsEval-dim">
+    <div className="jp-LmmsEval-panel-line jp-LmmsEval-panel-dim">
       <span
-        className="jp-LmmsEval-bar"
+        className="jp-LmmsEval-panel-bar"
         role="progressbar"
         aria-label={trans.__('Progress of %1', name)}
         aria-valuemin={0}
@@ -150,10 +152,10 @@ function Progress({
         aria-valuenow={known ? Math.floor((row.fraction ?? 0) * 100) : undefined}
         aria-valuetext={[row.samples, row.note].filter(part => part).join(', ') || undefined}
       >
-        <span className="jp-LmmsEval-fill" style={{ width: `${(row.fraction ?? 0) * 100}%` }} />
+        <span className="jp-LmmsEval-panel-fill" style={{ width: `${(row.fraction ?? 0) * 100}%` }} />
       </span>
-      <span className="jp-LmmsEval-number">{row.samples}</span>
-      <span className="jp-LmmsEval-number jp-LmmsEval-rate">{row.rate}</span>
+      <span className="jp-LmmsEval-panel-number">{row.samples}</span>
+      <span className="jp-LmmsEval-panel-number jp-LmmsEval-panel-rate">{row.rate}</span>
     </div>
   );
 }
@@ -180,7 +182,7 @@ function RowButton({
   return (
     <button
       type="button"
-      className="jp-LmmsEval-iconButton"
+      className="jp-LmmsEval-panel-iconButton"
       aria-label={label}
       aria-haspopup={menu ? 'menu' : undefined}
       title={title}

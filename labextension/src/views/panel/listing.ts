@@ -73,6 +73,22 @@ export function listing(jobs: Iterable<JobInfo>, filter: IFilter, trans: Transla
   };
 }
 
+/**
+ * The rows to show: all that run, and the foremost of those that wait and of those that are finished.
+ *
+ * @param limits - How many of each.
+ */
+export function foremost(
+  { rows, queued, finished }: IListing,
+  limits: { queued: number; finished: number }
+): ReadonlyArray<IRow> {
+  const over = rows.length - finished;
+  return [
+    ...rows.slice(0, over - queued + Math.min(queued, limits.queued)),
+    ...rows.slice(over, over + limits.finished)
+  ];
+}
+
 /** How many jobs there are of each status. */
 export function statusCounts(jobs: Iterable<JobInfo>): ReadonlyMap<JobStatus, number> {
   const counts = new Map<JobStatus, number>();

@@ -9,7 +9,7 @@ import { Devices } from './devices';
 import { useNow, type Doing } from './hooks';
 import { JobList } from './joblist';
 import type { IRowActions } from './jobrow';
-import { listing, STEP, type IFilter, type IListing } from './listing';
+import { foremost, listing, STEP, type IFilter, type IListing } from './listing';
 import type { IChosen } from './selection';
 import { serverTitle, shortFolder, STATE_SYMBOLS, stateWord } from './serverwords';
 
@@ -18,7 +18,6 @@ interface ISectionProps {
   filter: IFilter;
   /** Whether Jupyter itself is not heard: then this is old too. */
   jupyterSilent: boolean;
-  /** Whether no other server is listed: then its frame says little. */
   selected: ReadonlySet<string>;
   doing: ReadonlyMap<string, Doing>;
   commands: CommandRegistry;
@@ -43,36 +42,39 @@ export const ServerSection = memo(function ServerSection(props: ISectionProps): 
   const Caret = open ? caretDownIcon : caretRightIcon;
   return (
     <section
-      className="jp-LmmsEval-server"
+      className="jp-LmmsEval-panel-server"
       data-server={info.id}
       data-state={info.state}
       data-stale={stale || undefined}
       aria-labelledby={heading}
     >
-      <header className="jp-LmmsEval-serverHead">
+      <header className="jp-LmmsEval-panel-serverHead">
         <h3>
           <button
             type="button"
-            className="jp-LmmsEval-fold"
+            className="jp-LmmsEval-panel-fold"
             aria-expanded={open}
             title={[title, info.state_dir, info.url].filter(line => line).join('\n')}
             onClick={() => setOpen(!open)}
           >
             <Caret.react tag="span" aria-hidden="true" />
-            <span id={heading} className="jp-LmmsEval-serverTitle">
+            <span id={heading} className="jp-LmmsEval-panel-serverTitle">
               {title}
             </span>
-            <span className="jp-LmmsEval-serverState" data-state={info.state}>
-              <span className="jp-LmmsEval-symbol" aria-hidden="true">
-                {STATE_SYMBOLS[info.state]}
+            <span
+              className="jp-LmmsEval-panel-serverState"
+              data-state={jupyterSilent ? undefined : info.state}
+            >
+              <span className="jp-LmmsEval-panel-symbol" aria-hidden="true">
+                {jupyterSilent ? '◌' : STATE_SYMBOLS[info.state]}
               </span>
-              {stateWord(info.state, trans)}
+              {jupyterSilent ? trans.__('not heard') : stateWord(info.state, trans)}
             </span>
           </button>
         </h3>
         <button
           type="button"
-          className="jp-LmmsEval-iconButton"
+          className="jp-LmmsEval-panel-iconButton"
           aria-label={trans.__('More actions for %1', title)}
           aria-haspopup="menu"
           title={trans.__('More')}
@@ -84,11 +86,12 @@ export const ServerSection = memo(function ServerSection(props: ISectionProps): 
       {open && (
         <>
           {info.state_dir && (
-            <div className="jp-LmmsEval-folder jp-LmmsEval-dim" title={info.state_dir}>
+            <div className="jp-LmmsEval-panel-folder jp-LmmsEval-panel-dim" title={info.state_dir}>
               {shortFolder(info.state_dir)}
             </div>
           )}
-          <Notices server={server} stale={stale} commands={commands} trans={trans} />
+          {/* While Jupyter is silent, that is said once for all. */}
+          {!jupyterSilent && <Notices server={server} stale={stale} commands={commands} trans={trans} />}
           {info.state === 'alive' && server.devices.length > 0 && (
             <Devices
               devices={server.devices}
@@ -122,12 +125,8 @@ function Jobs(props: IJobsProps): React.JSX.Element {
   const { server, listed, actions, commands, trans } = props;
   const { info } = server;
   const [limits, setLimits] = useState({ queued: STEP, finished: STEP });
-  const { rows, queued, finished } = listed;
-  const shown = useMemo(() => {
-    const running = rows.length - queued - finished;
-    const waiting = rows.slice(0, running + Math.min(queued, limits.queued));
-    return [...waiting, ...rows.slice(running + queued, running + queued + limits.finished)];
-  }, [rows, queued, finished, limits]);
+  const { rows } = listed;
+  const shown = useMemo(() => foremost(listed, limits), [listed, limits]);
   const hidden = rows.length - shown.length;
   const drag = props.onDrag;
   const onDrag = useMemo(
@@ -136,18 +135,21 @@ function Jobs(props: IJobsProps): React.JSX.Element {
   );
   if (!rows.length) {
     if (server.jobs.size) {
-      return <p className="jp-LmmsEval-empty">{trans.__('No job matches the filter.')}</p>;
+      return <p className="jp-LmmsEval-panel-empty">{trans.__('No job matches the filter.')}</p>;
     }
-    if (info.state !== 'alive' || server.revision === null) {
+    if (info.state !== 'alive' || server.trouble) {
       return <></>;
     }
+    if (server.revision === null) {
+      return <p className="jp-LmmsEval-panel-empty">{trans.__('Reading its jobs…')}</p>;
+    }
     return (
-      <div className="jp-LmmsEval-empty">
+      <div className="jp-LmmsEval-panel-empty">
         <p>{trans.__('No jobs yet. Submit one, and it appears here.')}</p>
         {commands.hasCommand(CommandIDs.newJob) && (
           <button
             type="button"
-            className="jp-LmmsEval-button"
+            className="jp-LmmsEval-panel-button"
             onClick={() => void commands.execute(CommandIDs.newJob, { server: info.id })}
           >
             {trans.__('New job')}
@@ -174,7 +176,7 @@ function Jobs(props: IJobsProps): React.JSX.Element {
       {hidden > 0 && (
         <button
           type="button"
-          className="jp-LmmsEval-moreJobs"
+          className="jp-LmmsEval-panel-moreJobs"
           onClick={() =>
             setLimits(before => ({ queued: before.queued + STEP, finished: before.finished + STEP }))
           }
@@ -206,18 +208,18 @@ function Notices({
   return (
     <>
       {(info.notices ?? []).map(notice => (
-        <p key={notice} className="jp-LmmsEval-notice" data-kind="warning">
+        <p key={notice} className="jp-LmmsEval-panel-notice" data-kind="warning">
           {notice}
         </p>
       ))}
       {sentence && (
-        <div className="jp-LmmsEval-notice" data-kind={gone ? 'error' : 'warning'}>
+        <div className="jp-LmmsEval-panel-notice" data-kind={gone ? 'error' : 'warning'}>
           <p>{sentence}</p>
           {gone && (
-            <div className="jp-LmmsEval-buttons">
+            <div className="jp-LmmsEval-panel-buttons">
               <button
                 type="button"
-                className="jp-LmmsEval-button"
+                className="jp-LmmsEval-panel-button"
                 title={info.state_dir}
                 onClick={() => void commands.execute(CommandIDs.startServer, start)}
               >
@@ -225,7 +227,7 @@ function Notices({
               </button>
               <button
                 type="button"
-                className="jp-LmmsEval-button"
+                className="jp-LmmsEval-panel-button"
                 title={trans.__('Take it off the list; its jobs stay on disk')}
                 onClick={() => void commands.execute(CommandIDs.stopServer, { server: info.id })}
               >
@@ -236,7 +238,7 @@ function Notices({
         </div>
       )}
       {stale && heardAt !== null && server.jobs.size > 0 && (
-        <p className="jp-LmmsEval-age">{trans.__('As of %1', ago(now - heardAt, trans))}</p>
+        <p className="jp-LmmsEval-panel-age">{trans.__('As of %1', ago(now - heardAt, trans))}</p>
       )}
     </>
   );

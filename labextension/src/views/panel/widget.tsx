@@ -34,7 +34,7 @@ export class EvaluationsPanel extends SidePanel {
     const body = ReactWidget.create(
       <EvaluationsView model={model} commands={commands} onDrag={drag} trans={trans} />
     );
-    body.addClass('jp-LmmsEval-scroll');
+    body.addClass('jp-LmmsEval-panel-scroll');
     this.content.addWidget(body);
   }
 }

@@ -22,6 +22,33 @@ function python(program: string, input: string): string {
   return execFileSync('python3', ['-c', program], { input, encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
+/** The arguments of the terminal command, read by its own parser; null where Python does not have it. */
+const PARSER = [
+  'import argparse, json, shlex, sys',
+  'from jupyter_lmms_eval.client.arguments import add_evaluation_arguments, evaluation_request',
+  'parser = argparse.ArgumentParser()',
+  'add_evaluation_arguments(parser)',
+  'print(json.dumps([evaluation_request(parser.parse_args(shlex.split(each)[3:]))[0]',
+  '    for each in json.load(sys.stdin)]))'
+].join('\n');
+
+function understood(commands: string[]): Record<string, unknown>[] | null {
+  for (const program of ['../.venv/bin/python', 'python3']) {
+    try {
+      const options = {
+        input: JSON.stringify(commands),
+        encoding: 'utf8',
+        stdio: 'pipe',
+        cwd: process.cwd()
+      } as const;
+      return JSON.parse(execFileSync(program, ['-c', PARSER], options));
+    } catch {
+      // The next may have it.
+    }
+  }
+  return null;
+}
+
 describe('a word for a shell', () => {
   const given = ['', '~', '=ls', '-x', "it's", 'a b', '$HOME', 'Qwen/Qwen2.5-VL', ...words(400)];
 
@@ -137,5 +164,65 @@ describe('a command line', () => {
       ...['--output_path', './results', '--log_samples']
     ]);
     expect(lost).toEqual(['priority', 'name']);
+  });
+
+  it('is understood by the terminal command itself', context => {
+    const said = [
+      { model: 'a', tasks: ['b', 'c'], limit: 8, batch_size: 'auto', num_fewshot: 2, log_samples: false },
+      {
+        model: 'a',
+        tasks: ['b'],
+        limit: 0.25,
+        system_instruction: '-it\'s "so"\n$HOME',
+        apply_chat_template: true
+      },
+      {
+        model: 'a',
+        tasks: ['b'],
+        output_dir: '/tmp/o',
+        include_path: '/tmp/a b',
+        seed: '1,2,3',
+        verbosity: 'DEBUG'
+      },
+      { model: 'a', tasks: ['b'], num_gpus: 2, gpu_memory: 20.5, name: '--x', priority: -3, timeout: 60 },
+      {
+        model: 'a',
+        tasks: ['b'],
+        force_simple: true,
+        predict_only: true,
+        fewshot_as_multiturn: true,
+        repeats: 3
+      },
+      {
+        model: 'a',
+        tasks: ['b'],
+        max_tokens: 9,
+        offset: 4,
+        device: 'cuda:1',
+        max_batch_size: 8,
+        baseline: 'x'
+      },
+      {
+        model: 'a',
+        tasks: ['b'],
+        process_with_media: true,
+        process_docs_parallel: 2,
+        agentic_trace_mode: 'full'
+      },
+      {
+        model: 'a',
+        tasks: ['b'],
+        launcher_args: 'x=1',
+        reasoning_tags: [['<a>', '</a>']],
+        gen_kwargs: 'until=a'
+      }
+    ];
+    const commands = said.map(each => submitCommand(request(each)).code.replace(/ \\\n/g, ' '));
+    const read = understood(commands);
+    if (!read) {
+      return context.skip('the terminal command is not installed');
+    }
+    const expected = said.map(each => ({ ...each, batch_size: each.batch_size }));
+    expect(read).toEqual(expected.map(each => JSON.parse(JSON.stringify(each))));
   });
 });

@@ -86,7 +86,7 @@ describe("lmms-eval's key=value", () => {
       comma: 'a,b',
       digits: '12',
       list: [1],
-      spaces: ' a',
+      spaces: 'a ',
       nothing: null,
       quote: "it's",
       word: 'x'

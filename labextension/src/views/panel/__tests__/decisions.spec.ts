@@ -1,5 +1,7 @@
+import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 import { clientCode } from '../clientcode';
+import { EVERYTHING, foremost, listing } from '../listing';
 import { choose, NOTHING } from '../selection';
 import { shortFolder } from '../serverwords';
 import { job, server } from './scripted';
@@ -65,4 +67,16 @@ describe('a choice among rows', () => {
 it('shortens a folder to its end', () => {
   expect(shortFolder('/home/me/.local/share/jupyter/lmms-eval')).toBe('…/jupyter/lmms-eval');
   expect(shortFolder('/scratch')).toBe('/scratch');
+});
+
+it('shows all jobs that run, and the foremost of the others', () => {
+  const jobs = ['queued', 'completed', 'running'].flatMap(status =>
+    Array.from({ length: 250 }, (_, number) => job(`${status}-${number}`, status as 'queued'))
+  );
+  const listed = listing(jobs, EVERYTHING, nullTranslator.load(''));
+  const shown = foremost(listed, { queued: 100, finished: 200 }).map(({ status }) => status);
+  expect(
+    ['running', 'queued', 'completed'].map(status => shown.filter(each => each === status).length)
+  ).toEqual([250, 100, 200]);
+  expect(foremost(listed, { queued: 1000, finished: 1000 })).toHaveLength(750);
 });

@@ -23,10 +23,11 @@ function show(servers: ReadonlyArray<IKnownServer>, given: Partial<Scripted> = {
   return { model, calls, finish, onDrag };
 }
 
-const row = (name: string): HTMLElement => screen.getByRole('row', { name: new RegExp(name) });
-const names = (): (string | undefined)[] => screen.getAllByRole('row').map(each => each.dataset.job);
-const selected = (): (string | undefined)[] =>
-  screen.getAllByRole('row', { selected: true }).map(each => each.dataset.job);
+// Asking by role takes seconds where there are hundreds of rows.
+const rows = (more = ''): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(`[role=row]${more}`)];
+const row = (id: string): HTMLElement => rows(`[data-job=${id}]`)[0];
+const names = (): (string | undefined)[] => rows().map(each => each.dataset.job);
+const selected = (): (string | undefined)[] => rows('[aria-selected=true]').map(each => each.dataset.job);
 
 const some = [
   job('done-old', 'completed', { completed_at: '2026-11-22T10:10:00Z' }),
@@ -76,22 +77,14 @@ describe('what is shown', () => {
 
   it('hides the jobs of a server that is folded', () => {
     show([server({}, some)]);
-    fireEvent.click(screen.getByRole('button', { name: /Server on its own/ }));
-    expect(screen.queryAllByRole('row')).toEqual([]);
+    fireEvent.click(screen.getByRole('button', { name: /^Server on its own/ }));
+    expect(rows()).toEqual([]);
   });
 
   it('follows what the model hears', () => {
     const { model } = show([server({}, [job('aaa', 'running')])]);
     act(() => model.hear([server({}, [job('aaa', 'completed', { revision: 2 })])]));
     expect(within(row('aaa')).getByText('completed')).toBeTruthy();
-  });
-
-  it('shows a hundred finished jobs at first, and more on demand', () => {
-    const many = Array.from({ length: 250 }, (_, number) => job(`job-${number}`, 'completed'));
-    show([server({}, [...many, job('goes', 'running')])]);
-    expect(screen.getAllByRole('row')).toHaveLength(101);
-    fireEvent.click(screen.getByRole('button', { name: /Show more \(101 of 251/ }));
-    expect(screen.getAllByRole('row')).toHaveLength(201);
   });
 
   it('says who holds a device, and frees one from a model that waits', () => {
@@ -130,6 +123,11 @@ describe('when something is missing', () => {
     expect(screen.getByRole('button', { name: 'Starting…' })).toHaveProperty('disabled', true);
   });
 
+  it('says that it reads the jobs of a server that was not heard yet', () => {
+    show([server({}, [], { revision: null, heardAt: null })]);
+    expect(screen.getByText('Reading its jobs…')).toBeTruthy();
+  });
+
   it('offers a job to a server that has none', () => {
     const { calls } = show([server()]);
     fireEvent.click(screen.getByRole('button', { name: 'New job' }));
@@ -142,7 +140,7 @@ describe('when something is missing', () => {
     const { calls } = show([server({ state: 'gone', message: sentence }, some, { heardAt })]);
     expect(screen.getByText(sentence)).toBeTruthy();
     expect(screen.getByText('As of 2 minutes ago')).toBeTruthy();
-    expect(screen.getAllByRole('row')).toHaveLength(5);
+    expect(rows()).toHaveLength(5);
     fireEvent.click(screen.getByRole('button', { name: 'Start again on this folder' }));
     fireEvent.click(screen.getByRole('button', { name: 'Forget' }));
     expect(calls).toEqual([
@@ -156,9 +154,11 @@ describe('when something is missing', () => {
       trouble: 'Jupyter does not answer',
       heardAt: Date.now() - 180_000
     });
-    expect(screen.getByRole('alert').textContent).toContain(
-      'Jupyter does not answer What is shown is as of 3 minutes ago.'
-    );
+    const alert = within(screen.getByRole('alert'));
+    expect(alert.getByText('Jupyter does not answer')).toBeTruthy();
+    expect(alert.getByText('What is shown is as of 3 minutes ago.')).toBeTruthy();
+    expect(screen.getByRole('button', { name: /^Server on its own.*not heard/ })).toBeTruthy();
+    expect(rows()).toHaveLength(5);
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
     expect(calls.map(({ id }) => id)).toEqual([CommandIDs.refresh]);
   });
@@ -214,7 +214,7 @@ describe('what a person does', () => {
     row('goes').focus();
     fireEvent.keyDown(row('goes'), { key: 'ArrowDown' });
     expect(document.activeElement).toBe(row('waits-next'));
-    expect(screen.getAllByRole('row').filter(each => each.tabIndex === 0)).toEqual([row('waits-next')]);
+    expect(rows().filter(each => each.tabIndex === 0)).toEqual([row('waits-next')]);
     fireEvent.keyDown(row('waits-next'), { key: 'ArrowRight' });
     expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Cancel job waits-ne' }));
     fireEvent.keyDown(row('waits-next'), { key: 'End' });
@@ -242,7 +242,7 @@ describe('what a person does', () => {
     fireEvent.keyDown(row('goes'), { key: 'a', ctrlKey: true });
     expect(selected()).toHaveLength(5);
     fireEvent.keyDown(row('goes'), { key: 'Escape' });
-    expect(screen.queryAllByRole('row', { selected: true })).toEqual([]);
+    expect(selected()).toEqual([]);
   });
 
   it('drags all selected jobs, or the one under the mouse', () => {

@@ -1,0 +1,126 @@
+"""A person's whole way without a cell: start a server, submit by the form, watch, look at samples, cancel, reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR
+
+from .conftest import Lab
+from .evaluations import BUILT, Evaluations
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.evaluation,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not BUILT.exists(), reason="the extension of JupyterLab is not built; `make lab` builds it"),
+]
+
+MODEL = MODELS["tiny_qwen2_5_vl"]
+ARGUMENTS = ",".join(f"{name}={value}" for name, value in MODEL.model_args.items())
+
+
+@pytest.fixture
+def evaluations(own_lab: Lab, page: object) -> Evaluations:
+    # Servers that are started from the page know the demonstration's tasks.
+    arguments = {"include_paths": [str(TASKS_DIR)], "cpu_slots": 1}
+    own_lab.setting("jupyter-lmms-eval", "plugin", serverArguments=arguments)
+    opened = Evaluations(page, own_lab)
+    opened.open()
+    return opened
+
+
+@pytest.fixture
+def servers(own_lab: Lab) -> Iterator[Callable[[], list[dict[str, object]]]]:
+    """List the servers as Jupyter does; those that a test leaves are ended."""
+
+    def listed() -> list[dict[str, object]]:
+        answer = httpx.get(f"{own_lab.url}/lmms-eval/servers", headers={"Authorization": f"token {own_lab.token}"})
+        return list(answer.raise_for_status().json()["servers"])
+
+    yield listed
+    for server in listed():
+        headers = {"Authorization": f"token {own_lab.token}"}
+        httpx.delete(f"{own_lab.url}/lmms-eval/servers/{server['id']}", headers=headers, timeout=30)
+
+
+def test_from_an_empty_panel_to_samples_with_pictures(
+    evaluations: Evaluations, servers: Callable[[], list[dict[str, object]]], own_lab: Lab, pictures: Path
+) -> None:
+    page = evaluations.page
+    panel = evaluations.show()
+    panel.get_by_text("No evaluation server runs").wait_for()
+    page.screenshot(path=pictures / "lab_empty.png")
+
+    # Start a server.
+    panel.get_by_role("button", name="Start a server", exact=True).click()
+    panel.get_by_role("heading", name="alive").wait_for(timeout=40_000)
+    panel.get_by_text("No jobs yet").wait_for()
+
+    # Submit the demonstration by the form.
+    panel.get_by_role("button", name="New job").click()
+    form = evaluations.form
+    form.get_by_role("combobox", name="Model").fill(MODEL.model)
+    page.keyboard.press("Enter")
+    form.get_by_role("button", name="Edit as text").click()
+    form.get_by_role("textbox", name="Model arguments").fill(ARGUMENTS)
+    form.get_by_role("combobox", name="Tasks").fill("digits_r")
+    form.get_by_role("option", name="digits_read").wait_for(timeout=40_000)
+    page.keyboard.press("Enter")
+    form.get_by_role("button", name="Remove digits_read").wait_for()
+    page.keyboard.press("Escape")
+    form.get_by_label("Limit").fill("24")
+    form.get_by_label("Batch size").fill("8")
+    assert "qwen2_5_vl" in form.get_by_role("tabpanel", name="Python").inner_text()
+    page.screenshot(path=pictures / "lab_form.png")
+    page.keyboard.press("Control+Enter")
+    form.get_by_role("button", name="Open job").click(timeout=40_000)
+
+    # Watch it, and look at what came of it.
+    evaluations.job.get_by_text("completed").first.wait_for(timeout=60_000)
+    panel.get_by_role("row").get_by_text("completed").wait_for()
+    evaluations.tab("Scores").get_by_role("row", name="exact_match").wait_for()
+    page.screenshot(path=pictures / "lab_scores.png")
+    samples = evaluations.tab("Samples")
+    samples.get_by_role("option").nth(23).wait_for()
+    picture = samples.get_by_role("img").first
+    picture.wait_for(timeout=60_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[role=tabpanel]:not([hidden]) img')].some(each => each.naturalWidth > 0)"
+    )
+    page.screenshot(path=pictures / "lab_samples.png")
+    samples.get_by_role("button", name="Next", exact=True).click()
+    samples.get_by_role("heading", name="Sample 1").wait_for()
+    assert "completed" in evaluations.tab("Log").inner_text() or evaluations.tab("Log").inner_text()
+
+    # Clone it without a limit, and change one's mind.
+    evaluations.job.get_by_role("button", name="Clone").click()
+    form.get_by_label("Name").fill("All of it")
+    form.get_by_label("Limit").fill("")
+    page.keyboard.press("Control+Enter")
+    evaluations.row("All of it").get_by_text("running").wait_for(timeout=30_000)
+    evaluations.row("All of it").hover()
+    evaluations.row("All of it").get_by_role("button", name="Cancel").click()
+    evaluations.row("All of it").get_by_text("cancelled").wait_for(timeout=30_000)
+
+    # The page is loaded anew: everything is where it was.
+    evaluations.open("lab")
+    evaluations.row("All of it").get_by_text("cancelled").wait_for()
+    page.locator("#jp-main-dock-panel").get_by_role("tab", name=MODEL.model).first.wait_for()
+
+    # The server is killed: that is said, and what was known stays.
+    [server] = servers()
+    os.kill(int(str(server["pid"])), signal.SIGKILL)
+    panel.get_by_role("heading", name="gone").wait_for(timeout=40_000)
+    panel.get_by_text("ended without a word").wait_for()
+    evaluations.row("All of it").wait_for()
+    page.screenshot(path=pictures / "lab_gone.png")
+    panel.get_by_role("button", name="Forget").click()
+    panel.get_by_text("No evaluation server runs").wait_for()
+    assert page.errors == []
