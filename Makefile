@@ -72,7 +72,7 @@ bench: $(VENV)/.bench ## Measure against lmms-eval's own server, for an hour (BE
 	$(BIN)/python -m benchmarks $(BENCH)
 
 audit: $(UV) ## Look for known weaknesses (needs the network)
-	$(UV) tool run pip-audit --requirement $(LOCK) --disable-pip --no-deps
+	$(UV) tool run pip-audit --strict --requirement $(LOCK) --disable-pip --no-deps
 	$(UV) tool run bandit --quiet --recursive --severity-level high jupyter_lmms_eval
 
 lock: $(UV) ## Choose the versions of the developer environment anew

@@ -15,10 +15,11 @@ from .._version import __version__
 from ..engine.scheduler import JobScheduler
 from ..engine.settings import SchedulerSettings
 from ..engine.state_dir import default_state_dir
-from . import caching, catalog, errors, events, jobs, metrics, server
+from . import caching, catalog, errors, events, jobs, metrics, samples, server
 from .access import AccessMiddleware, AccessRules, host_names
 from .bodies import BodyMiddleware
 from .ending import EndingMiddleware
+from .links import operation_id
 from .policies import CommonHeadersMiddleware, PagePolicyMiddleware
 from .prefix import PrefixMiddleware
 from .server_args import ServerArgs, is_loopback
@@ -33,6 +34,7 @@ Times are ISO 8601 with their zone. Refusals are one sentence in `detail`.
 
 TAGS = [
     {"name": "jobs", "description": "Submit evaluations, watch them, read their results."},
+    {"name": "samples", "description": "What was asked, said and scored, and the media of the questions."},
     {"name": "catalog", "description": "The tasks and models that may be asked for."},
     {"name": "server", "description": "The server, its queue and its machine."},
 ]
@@ -62,6 +64,7 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
         lifespan=_lifespan,
         openapi_tags=TAGS,
         license_info={"name": "BSD-3-Clause"},
+        generate_unique_id_function=operation_id,
         responses=errors.COMMON,
     )
     app.state.server_args = args
@@ -69,6 +72,7 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
     app.state.notices = exposure(args)
     app.state.server_id = secrets.token_hex(8)
     app.include_router(jobs.router)
+    app.include_router(samples.router)
     app.include_router(events.router)
     app.include_router(
         catalog.router, dependencies=[Depends(caching.catalog_unless_known)], responses=caching.UNCHANGED

@@ -23,6 +23,7 @@ from ..protocol.server import (
 )
 from .dependencies import Scheduler
 from .errors import answer
+from .links import link, links
 
 router = APIRouter(tags=["catalog"], responses={503: {"model": ErrorResponse, "description": "Could not be listed"}})
 
@@ -30,7 +31,13 @@ _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": ErrorResponse, "desc
 Words = Annotated[str, Query(max_length=200, description="Words that must occur in the name, description or dataset")]
 
 
-@router.get("/tasks", summary="List or search tasks", response_model=TaskList, response_model_exclude_unset=True)
+@router.get(
+    "/tasks",
+    summary="List or search tasks",
+    response_model=TaskList,
+    response_model_exclude_unset=True,
+    responses=links(get_task=link("get_task", name="$response.body#/tasks/0")),
+)
 async def list_tasks(
     scheduler: Scheduler,
     q: Words = "",
@@ -83,7 +90,11 @@ async def get_task(
     return told
 
 
-@router.get("/models", summary="List or search models")
+@router.get(
+    "/models",
+    summary="List or search models",
+    responses=links(get_model=link("get_model", name="$response.body#/models/0")),
+)
 async def list_models(scheduler: Scheduler, q: Words = "") -> ModelList:
     """Return the model types a request may name; or those that match, best first."""
     return ModelList(models=find_models(await scheduler.catalog.get(), q))

@@ -21,11 +21,13 @@ from ..protocol.jobs import (
     JobSubmitResponse,
     LogChunk,
     RetryRequest,
+    UpdateRequest,
 )
 from ..protocol.server import ErrorResponse
 from .caching import UNCHANGED, Fresh
 from .dependencies import Ledger, Scheduler
 from .ending import STREAMED
+from .links import link, links, links_to_job
 
 router = APIRouter(tags=["jobs"])
 
@@ -42,6 +44,7 @@ Wait = Annotated[float | None, Query(gt=0, le=60, description="Seconds to wait f
     "/evaluate",
     summary="Submit an evaluation",
     responses={
+        **links_to_job("$response.body#/job_id", "$response.body#/status"),
         409: {"model": ErrorResponse, "description": "The idempotency key belongs to another request"},
         422: {"model": ErrorResponse, "description": "It cannot work; the sentence says why"},
         429: {"model": ErrorResponse, "description": "Too many jobs wait"},
@@ -80,7 +83,15 @@ async def submit_evaluation(
 @router.get(
     "/jobs",
     summary="List jobs",
-    responses={**UNCHANGED, 422: {"model": ErrorResponse, "description": "Bad filter"}},
+    responses={
+        **links(
+            next_page=link("list_jobs", cursor="$response.body#/next_cursor"),
+            list_changes=link("list_jobs", since="$response.body#/revision"),
+            get_job=link("get_job", job_id="$response.body#/jobs/0/job_id"),
+        ),
+        **UNCHANGED,
+        422: {"model": ErrorResponse, "description": "Bad filter"},
+    },
 )
 async def list_jobs(
     ledger: Ledger,
@@ -113,7 +124,15 @@ async def list_jobs(
     return await ledger.page(statuses=status or (), model=model, task=task, before=cursor, limit=limit)
 
 
-@router.get("/jobs/{job_id}", summary="Get a job", responses={**UNCHANGED, **_NOT_FOUND})
+@router.get(
+    "/jobs/{job_id}",
+    summary="Get a job",
+    responses={
+        **links_to_job("$response.body#/job_id", "$response.body#/status"),
+        **UNCHANGED,
+        **_NOT_FOUND,
+    },
+)
 async def get_job(
     request: Request,
     ledger: Ledger,
@@ -147,6 +166,7 @@ async def get_job(
     "/jobs/{job_id}",
     summary="Cancel a job",
     responses={
+        **links_to_job("$request.path.job_id"),
         **_NOT_FOUND,
         400: {"model": ErrorResponse, "description": "The job is over"},
         507: {"model": ErrorResponse, "description": "The disk is full"},
@@ -173,10 +193,28 @@ async def cancel_job(
     return CancelResponse(message=f"Job {job_id} {scoring if info.finishing else 'cancelled'}")
 
 
+@router.patch(
+    "/jobs/{job_id}",
+    summary="Change a job's priority or name",
+    responses={
+        **_NOT_FOUND,
+        409: {"model": ErrorResponse, "description": "Its priority counts no more, as it is not queued"},
+    },
+)
+async def update_job(scheduler: Scheduler, job_id: JobId, changes: UpdateRequest) -> JobInfo:
+    """Give a queued job another priority, or any job another name.
+
+    When this answers the change is on disk, and the positions in the queue are the new ones. All of it is done, or
+    nothing.
+    """
+    return await scheduler.update(job_id, changes)
+
+
 @router.post(
     "/jobs/{job_id}/retry",
     summary="Try a job again",
     responses={
+        **links_to_job("$response.body#/job_id", "$response.body#/status"),
         **_NOT_FOUND,
         409: {"model": ErrorResponse, "description": "The job waits or runs"},
         422: {"model": ErrorResponse, "description": "It had secrets that are not given again"},
@@ -204,7 +242,13 @@ async def retry_job(
     response_model=LogChunk,
     responses={
         **_NOT_FOUND,
-        200: {"content": {"text/plain": {}}, "description": "A part, or with follow the stream"},
+        200: {
+            "content": {"text/plain": {}},
+            "description": "A part, or with follow the stream",
+            "links": {
+                "read_on": link("read_logs", job_id="$request.path.job_id", offset="$response.body#/next_offset")
+            },
+        },
         410: {"model": ErrorResponse, "description": "It is not a file of the job's own"},
     },
 )

@@ -13,6 +13,7 @@ from ..engine.merging import CheckpointNotFound, MergeFailed, MergeRefused, merg
 from ..protocol.jobs import QueueStatusResponse
 from ..protocol.server import DeviceList, ErrorResponse, FreedDevices, HealthResponse, MergeRequest, MergeResponse
 from .dependencies import Scheduler
+from .links import link, links
 
 router = APIRouter(tags=["server"])
 
@@ -32,7 +33,9 @@ async def health(request: Request, scheduler: Scheduler) -> HealthResponse:
     )
 
 
-@router.get("/queue", summary="Get the queue")
+@router.get(
+    "/queue", summary="Get the queue", responses=links(get_job=link("get_job", job_id="$response.body#/running_job"))
+)
 async def get_queue(scheduler: Scheduler) -> QueueStatusResponse:
     """Return the jobs that wait, in the order in which they will start, and those that run."""
     return await scheduler.queue()

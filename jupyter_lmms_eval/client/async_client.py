@@ -197,6 +197,30 @@ class AsyncEvalClient(AsyncConnection):
         """See `EvalClient.results`."""
         return await self._request(calls.results(job_id))
 
+    async def update(self, job_id: str, *, priority: int | None = None, name: str | None = None) -> dict[str, Any]:
+        """See `EvalClient.update`."""
+        return await self._request(calls.update(job_id, priority, name))
+
+    async def samples(
+        self,
+        job_id: str,
+        task: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        filter: Literal["all", "wrong", "right"] = "all",  # noqa: A002  (the word of the route)
+        q: str = "",
+    ) -> dict[str, Any]:
+        """See `EvalClient.samples`."""
+        return await self._request(calls.samples(job_id, task, offset, limit, filter, q))
+
+    async def sample_media(self, job_id: str, task: str, doc_id: int) -> list[dict[str, Any]]:
+        """See `EvalClient.sample_media`."""
+        return list((await self._request(calls.sample_media(job_id, task, doc_id)))["media"])
+
+    async def read_media(self, job_id: str, task: str, doc_id: int, number: int = 0) -> bytes:
+        """See `EvalClient.read_media`."""
+        return await self._read(calls.read_media(job_id, task, doc_id, number))
+
     async def wait_for_job(
         self, job_id: str, poll_interval: float = 5.0, timeout: float | None = None, verbose: bool = True
     ) -> dict[str, Any]:

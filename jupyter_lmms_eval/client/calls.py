@@ -58,6 +58,8 @@ CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 # The longest that a server keeps an answer back.
 LONGEST_WAIT = 60.0
+# The first look at the media of a task loads its dataset.
+MEDIA_SECONDS = 90.0
 # A log may be silent for as long as a model takes to load; only connecting is bounded (seconds).
 FOLLOW_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
 # Three heartbeats that did not come: the server, or the way to it, is gone without a word.
@@ -168,6 +170,29 @@ def follow_logs(job_id: str, offset: int) -> Call:
 def results(job_id: str) -> Call:
     """Ask for the outcome of a completed job."""
     return Call("GET", f"{_job_path(job_id)}/results")
+
+
+def update(job_id: str, priority: int | None, name: str | None) -> Call:
+    """Change a job; what is None stays."""
+    given = {"priority": priority, "name": name}
+    return Call("PATCH", _job_path(job_id), json={key: value for key, value in given.items() if value is not None})
+
+
+def samples(job_id: str, task: str | None, offset: int, limit: int, which: str, words: str) -> Call:
+    """Ask for a page of the samples of a job."""
+    given = {"task": task, "offset": offset, "limit": limit, "filter": which, "q": words or None}
+    params = {name: value for name, value in given.items() if value is not None}
+    return Call("GET", f"{_job_path(job_id)}/samples", params=params)
+
+
+def sample_media(job_id: str, task: str, doc_id: int) -> Call:
+    """Ask which media a sample has."""
+    return Call("GET", f"{_job_path(job_id)}/samples/{quote(task, safe='')}/{doc_id}/media", wait=MEDIA_SECONDS)
+
+
+def read_media(job_id: str, task: str, doc_id: int, number: int) -> Call:
+    """Ask for one of the media of a sample."""
+    return Call("GET", f"{sample_media(job_id, task, doc_id).path}/{number}", wait=MEDIA_SECONDS)
 
 
 def merge(checkpoint_path: str, output_path: str | None, checkpoint_type: str) -> Call:

@@ -369,6 +369,69 @@ class EvalClient(Connection):
         """
         return self._request(calls.results(job_id))
 
+    def update(self, job_id: str, *, priority: int | None = None, name: str | None = None) -> dict[str, Any]:
+        """Give a queued job another priority, or any job another name (`JobInfo`).
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        priority
+            Higher starts first. None: as it is.
+        name
+            For people. None: as it is.
+
+        Raises
+        ------
+        EvalServerError
+            With status 409 if the priority of a job is to be changed that is not queued; nothing is changed then.
+        """
+        return self._request(calls.update(job_id, priority, name))
+
+    def samples(
+        self,
+        job_id: str,
+        task: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        filter: Literal["all", "wrong", "right"] = "all",  # noqa: A002  (the word of the route)
+        q: str = "",
+    ) -> dict[str, Any]:
+        """Look at the samples of a job: answers while it runs, scores too when it is over (`SamplePage`).
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        task
+            One of its tasks; None for the first that has samples. The answer lists them all.
+        offset
+            Leave out so many of those that match.
+        limit
+            So many at most; 200 is the most.
+        filter
+            Only those with full marks (``right``), or without (``wrong``).
+        q
+            A text that occurs in question, answer or target, in whatever case.
+
+        Raises
+        ------
+        EvalServerError
+            With status 409 if there are none (yet), 410 if their files are gone, 404 for an unknown task.
+        """
+        return self._request(calls.samples(job_id, task, offset, limit, filter, q))
+
+    def sample_media(self, job_id: str, task: str, doc_id: int) -> list[dict[str, Any]]:
+        """List the pictures, videos and sounds of a sample (each a `SampleMedia`); `read_media` gives one.
+
+        The first look at a task takes some seconds.
+        """
+        return list(self._request(calls.sample_media(job_id, task, doc_id))["media"])
+
+    def read_media(self, job_id: str, task: str, doc_id: int, number: int = 0) -> bytes:
+        """Return one of the media of a sample: an encoded picture, a WAV file, a video file."""
+        return self._read(calls.read_media(job_id, task, doc_id, number))
+
     def wait_for_job(
         self, job_id: str, poll_interval: float = 5.0, timeout: float | None = None, verbose: bool = True
     ) -> dict[str, Any]:

@@ -66,6 +66,12 @@ class Connection:
             response = self.client.request(call.method, self.base_url + call.path, **call.arguments())
         return content(response)
 
+    def _read(self, call: Call) -> bytes:
+        with reaching(self.base_url):
+            response = self.client.request(call.method, self.base_url + call.path, **call.arguments())
+        raise_for_status(response)
+        return response.content
+
     def _stream(self, call: Call, timeout: httpx.Timeout = FOLLOW_TIMEOUT) -> Iterator[str]:
         with (
             reaching(self.base_url),
@@ -114,6 +120,12 @@ class AsyncConnection:
         with reaching(self.base_url):
             response = await self.client.request(call.method, self.base_url + call.path, **call.arguments())
         return content(response)
+
+    async def _read(self, call: Call) -> bytes:
+        with reaching(self.base_url):
+            response = await self.client.request(call.method, self.base_url + call.path, **call.arguments())
+        raise_for_status(response)
+        return response.content
 
     async def _stream(self, call: Call, timeout: httpx.Timeout = FOLLOW_TIMEOUT) -> AsyncIterator[str]:
         with reaching(self.base_url):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..protocol.jobs import Attempt, AttemptEnd, Failure, FailureCause, JobStatus, StartKind
+from ..protocol.jobs import Attempt, AttemptEnd, EvaluateRequest, Failure, FailureCause, JobStatus, StartKind
 from ..protocol.run import RunFiles
 from .clock import now
 from .device_locks import HeldLocks
@@ -93,6 +93,10 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.workers.free()
 
+    def expect(self, job_id: str, request: EvaluateRequest) -> None:
+        """Let a model in memory prepare for a job that is being submitted."""
+        self.workers.expect(job_id, request)
+
     def enqueue(self, job: Job) -> None:
         """Let a job wait for its turn."""
         self._queue.add(job)
@@ -122,10 +126,10 @@ class Dispatcher:
     async def cancel(self, job: Job) -> None:
         """End a queued or running job; returns when its processes are gone."""
         job.cancelled = True
-        while job.task is not None:
+        while (task := job.task) is not None:
             if job.run is not None:
                 await job.run.stop(Stop.CANCEL)
-            await asyncio.wait({job.task})
+            await asyncio.wait({task})  # not the job's, which is none any more if it ended meanwhile
         if job.info.status is JobStatus.QUEUED:
             self._queue.remove(job)
             await self._finish(job, status=JobStatus.CANCELLED)
@@ -183,6 +187,8 @@ class Dispatcher:
             self._shared_locks[granted[0]] = locks.copy()
         plan = self._plan(job, job.info.attempt + 1, granted)
         fit = next((worker for worker in there if worker.devices == granted and worker.key == plan.key), None)
+        if fit is not None:
+            fit.look_for(job.id)
         warm = None if fit is None else fit.process
         job.run = Run(plan, locks.descriptors, self._template, warm)
         job.task = asyncio.create_task(self._run(job, job.run, locks, [worker for worker in there if worker != fit]))
@@ -203,7 +209,7 @@ class Dispatcher:
             keep=self._settings.keep_models > 0,
         )
 
-    async def _run(self, job: Job, run: Run, locks: HeldLocks, displaced: Sequence[Worker]) -> None:
+    async def _run(self, job: Job, run: Run, locks: HeldLocks, displaced: list[Worker]) -> None:
         """Carry one attempt at a job from its start until the job is over or back in the queue."""
         try:
             ending = await self._attempt(job, run, displaced)
@@ -221,6 +227,7 @@ class Dispatcher:
             )
             await self._finish(job, status=JobStatus.FAILED, failure=failure, error=error_text(failure))
         finally:
+            await _end_all(run, displaced)
             locks.close()
             self._queue.release(job)
             for device in [device for device in self._shared_locks if not self._queue.sharing(device)]:
@@ -230,7 +237,7 @@ class Dispatcher:
                 self._template.use_pause()
             self._wake.set()
 
-    async def _attempt(self, job: Job, run: Run, displaced: Sequence[Worker]) -> Ending:
+    async def _attempt(self, job: Job, run: Run, displaced: list[Worker]) -> Ending:
         plan, started = run.plan, now()
         attempt = Attempt(
             number=plan.attempt,
@@ -248,9 +255,11 @@ class Dispatcher:
             progress=run.progress,
         )
         # It is known to run by now: whoever looks finds it neither waiting nor gone.
-        for worker in displaced:
+        while displaced:
+            worker = displaced[-1]
             members = await asyncio.to_thread(worker.process.members)
             await worker.end()
+            displaced.pop()  # its number may be another's from now on
             await self._surroundings.left_by(members, worker.devices)
         try:
             await run.execute(on_progress=lambda: self._note_progress(job, run))
@@ -332,6 +341,13 @@ class Dispatcher:
 
     async def _finish(self, job: Job, **changes: object) -> None:
         await self._ledger.finish(job, **changes, completed_at=now(), finishing=False)
+
+
+async def _end_all(run: Run, displaced: Sequence[Worker]) -> None:
+    """End the evaluations that stayed where an attempt was to run, also if it was over before it began."""
+    for ended in await asyncio.gather(run.abandon(), *(each.end() for each in displaced), return_exceptions=True):
+        if isinstance(ended, BaseException):
+            logger.error("An evaluation that stayed could not be ended", exc_info=ended)
 
 
 def _end_leftovers(folders: Sequence[Path]) -> None:

@@ -58,6 +58,10 @@ class JobNotFinished(EngineError):
     """The job still waits or runs."""
 
 
+class JobNotQueued(EngineError):
+    """The job does not wait (any more)."""
+
+
 class KeyReused(EngineError):
     """An idempotency key came again with another request."""
 
@@ -121,6 +125,40 @@ class ResultsGone(EngineError):
             f"The results of job {job_id} cannot be read ({why}); try it again: its answers are kept, so that only "
             "the scoring is done anew"
         )
+
+
+class SamplesNotReady(EngineError):
+    """The job has no samples (yet)."""
+
+
+class SamplesGone(EngineError):
+    """The files of a job's samples are gone or damaged.
+
+    Parameters
+    ----------
+    job_id
+        The job.
+    why
+        What is wrong with them.
+    """
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(
+            f"The samples of job {job_id} cannot be read ({why}); try it again: its answers are kept, so that only "
+            "the scoring is done anew"
+        )
+
+
+class SampleNotFound(EngineError):
+    """The job has no such task, or the task no such sample."""
+
+
+class MediaNotFound(EngineError):
+    """A sample has no such picture, video or sound."""
+
+
+class MediaUnavailable(EngineError):
+    """The media of a sample could not be had from its dataset."""
 
 
 class LogUnreadable(EngineError):

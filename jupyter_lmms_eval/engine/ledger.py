@@ -98,6 +98,7 @@ class JobLedger:
         self._closed = False
         self._touched = asyncio.Event()
         self._woken: asyncio.Future[None] | None = None
+        self._turning: dict[str, asyncio.Future[None]] = {}
         self._waking: asyncio.Task[None] | None = None
 
     async def open(self) -> list[StoredJob]:
@@ -118,6 +119,8 @@ class JobLedger:
             self._waking.cancel()
             await asyncio.gather(self._waking, return_exceptions=True)
         self._wake()
+        for job_id in list(self._turning):
+            self._turned(job_id)
         await self.save_again()
         await self._stored(self._store.close)
         self._thread.shutdown()
@@ -279,7 +282,9 @@ class JobLedger:
             left = deadline - time.monotonic()
             if info.status is not status or info.status.finished or left <= 0 or self._closed:
                 return info
-            await self._change(self._revision, left)
+            # Not with those who wait for any change: they are woken ten times a second at most.
+            turned = self._turning.setdefault(job_id, asyncio.get_running_loop().create_future())
+            await asyncio.wait([turned], timeout=left)
 
     async def _change(self, since: int, patience: float) -> None:
         """Wait until the revision is beyond one, some seconds at most."""
@@ -441,6 +446,13 @@ class JobLedger:
             self._counts[before] -= 1
             self._counts[job.info.status] += 1
             self._status_revision += 1
+            self._turned(job.id)
+
+    def _turned(self, job_id: str) -> None:
+        """Wake who waits for another status of a job."""
+        turned = self._turning.pop(job_id, None)
+        if turned is not None:
+            turned.set_result(None)
 
     async def update(self, job: Job, **changes: Any) -> None:
         """Change a job, in memory and on disk.

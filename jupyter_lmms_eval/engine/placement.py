@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
+from typing import Protocol
+
+
+class Waits(Protocol):
+    """What placement must know of a job that waits; it asks for no more of it than it needs, as many may wait."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102  (see `WaitingJob`)
+    @property
+    def turn(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def device(self) -> str | None: ...  # noqa: D102
+    @property
+    def rests(self) -> bool: ...  # noqa: D102
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def memory(self) -> int | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class WaitingJob:
-    """What placement must know of a job that waits.
+    """A job that waits, in plain words.
 
     Parameters
     ----------
-    job_id
+    id
         Its identity.
     seq
         Its place in the order of arrival.
@@ -30,7 +52,7 @@ class WaitingJob:
         Bytes of a GPU that are enough for it, so that it may share one; None: it needs devices of its own.
     """
 
-    job_id: str
+    id: str
     seq: int
     priority: int = 0
     count: int = 1
@@ -38,6 +60,11 @@ class WaitingJob:
     rests: bool = False
     key: str = ""
     memory: int | None = None
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """What it is sorted by: priority, then age."""
+        return (-self.priority, self.seq)
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,7 @@ class Placement:
     starts
         Jobs that start now and the devices each is given, in order.
     waits
-        Why each other job waits, in the order in which they will start.
+        Why each other job waits, in the order in which they will start; not of all, if that was not asked for.
     """
 
     starts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -71,8 +98,14 @@ def eligible_devices(device: str | None, devices: Sequence[str]) -> list[str]:
     return [name for name in devices if name == device]
 
 
+@lru_cache(maxsize=64)
+def _eligible(device: str | None, devices: tuple[str, ...]) -> list[str]:
+    """Many ask the same."""
+    return eligible_devices(device, devices)
+
+
 def place(
-    waiting: Sequence[WaitingJob],
+    waiting: Sequence[Waits],
     devices: Sequence[str],
     held: Mapping[str, str],
     blocked: Mapping[str, str] | None = None,
@@ -80,6 +113,8 @@ def place(
     kept: Mapping[str, str] | None = None,
     shared: Mapping[str, Mapping[str, int]] | None = None,
     capacity: Mapping[str, int] | None = None,
+    *,
+    explain: bool = True,
 ) -> Placement:
     """Decide what starts.
 
@@ -108,11 +143,13 @@ def place(
     capacity
         Bytes of each GPU that jobs may share: its memory without what others hold. A device that is missing here
         cannot be shared: whoever wants a part of it is given the whole.
+    explain
+        Whether to say why each of the others waits; else nobody is looked at who comes after the last device is given.
     """
     decision = Placement()
-    order = sorted(waiting, key=lambda job: (-job.priority, job.seq))
+    order = sorted(waiting, key=attrgetter("turn"))
     if pause is not None:
-        return Placement(waits={job.job_id: pause for job in order})
+        return Placement(waits={job.id: pause for job in order})
     blocked = {device: reason for device, reason in (blocked or {}).items() if device not in held}
     free = [device for device in devices if device not in held and device not in blocked]
     models = dict(kept or {})
@@ -120,41 +157,48 @@ def place(
     capacity = capacity or {}
     free = [device for device in free if device not in shares]
     reserved: dict[str, str] = {}
+    alike: dict[tuple[int, str | None], str] = {}
     for job in order:
-        eligible = eligible_devices(job.device, devices)
-        if len(eligible) < job.count:
-            decision.waits[job.job_id] = _impossible(job, len(eligible))
-            continue
-        if job.rests:  # keeps nothing: others may use the time
-            decision.waits[job.job_id] = "rests a moment after a crash before it is tried again"
+        if not explain and not free and not shares:
+            break
+        eligible = _eligible(job.device, tuple(devices))
+        if (out_of_turn := _out_of_turn(job, len(eligible))) is not None:
+            decision.waits[job.id] = out_of_turn
             continue
         if job.memory is not None and any(device in capacity for device in eligible):
             open_to = [device for device in eligible if device in free or device in shares]
             _share(job, job.memory, [each for each in open_to if each not in reserved], shares, capacity, decision)
-            if job.job_id in decision.starts:
-                free = [device for device in free if device not in decision.starts[job.job_id]]
+            if job.id in decision.starts:
+                free = [device for device in free if device not in decision.starts[job.id]]
             elif open_to and job.memory <= max(capacity.values()):
                 emptiest = max(open_to, key=lambda device: _room(device, shares, capacity))
-                reserved.setdefault(emptiest, job.job_id)
+                reserved.setdefault(emptiest, job.id)
                 free = [device for device in free if device != emptiest]
             continue
-        usable = sorted(
-            (device for device in free if device in eligible), key=lambda device: _preference(device, job.key, models)
-        )
+        usable = [device for device in free if device in eligible]
         if len(usable) >= job.count:
-            granted = tuple(usable[: job.count])
-            decision.starts[job.job_id] = granted
+            granted = tuple(_preferred(usable, job, models)[: job.count])
+            decision.starts[job.id] = granted
             free = [device for device in free if device not in granted]
             continue
-        sharing = {device: next(iter(jobs)) for device, jobs in shares.items()}
-        starting = {device: other for other, granted in decision.starts.items() for device in granted}
-        holders = {**held, **sharing, **starting}
-        decision.waits[job.job_id] = _reason(job, eligible, len(usable), holders, blocked, reserved)
+        said = alike.get((job.count, job.device))
+        if said is None:
+            said = _reason(job, eligible, len(usable), _holders(held, shares, decision), blocked, reserved)
+        decision.waits[job.id] = said
+        if not (free or shares):  # nothing will be given or kept any more: the next like it waits for the same
+            alike[job.count, job.device] = said
         # Also what is shared: it gets free only if nobody joins those who share it.
         for device in [*usable, *(device for device in eligible if device in shares)][: job.count]:
-            reserved.setdefault(device, job.job_id)
+            reserved.setdefault(device, job.id)
         free = [device for device in free if device not in usable]
     return decision
+
+
+def _holders(held: Mapping[str, str], shares: Mapping[str, Mapping[str, int]], decision: Placement) -> dict[str, str]:
+    """The job that has each device, or will have it in a moment; of those who share it the first."""
+    sharing = {device: next(iter(jobs)) for device, jobs in shares.items()}
+    starting = {device: other for other, granted in decision.starts.items() for device in granted}
+    return {**held, **sharing, **starting}
 
 
 def _room(device: str, shares: Mapping[str, Mapping[str, int]], capacity: Mapping[str, int]) -> int:
@@ -162,7 +206,7 @@ def _room(device: str, shares: Mapping[str, Mapping[str, int]], capacity: Mappin
 
 
 def _share(
-    job: WaitingJob,
+    job: Waits,
     memory: int,
     devices: Sequence[str],
     shares: dict[str, dict[str, int]],
@@ -173,19 +217,29 @@ def _share(
     fitting = [device for device in devices if _room(device, shares, capacity) >= memory]
     if fitting:
         device = min(fitting, key=lambda each: (each not in shares, _room(each, shares, capacity)))
-        shares.setdefault(device, {})[job.job_id] = memory
-        decision.starts[job.job_id] = (device,)
+        shares.setdefault(device, {})[job.id] = memory
+        decision.starts[job.id] = (device,)
         return
     most = max(capacity.values())
     if memory > most:
-        decision.waits[job.job_id] = f"needs {_gib(memory)} GiB of a GPU, the largest has {_gib(most)} GiB for jobs"
+        decision.waits[job.id] = f"needs {_gib(memory)} GiB of a GPU, the largest has {_gib(most)} GiB for jobs"
         return
     found = max((_room(device, shares, capacity) for device in devices), default=0)
-    decision.waits[job.job_id] = f"waits for {_gib(memory)} GiB of a GPU: {_gib(max(0, found))} GiB free"
+    decision.waits[job.id] = f"waits for {_gib(memory)} GiB of a GPU: {_gib(max(0, found))} GiB free"
 
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f}"
+
+
+def _preferred(devices: list[str], job: Waits, models: Mapping[str, str]) -> list[str]:
+    """Sort free devices by what they are worth to a job; its key costs something, and is asked for only if it matters.
+
+    The others of them go to later jobs, in the order of all devices.
+    """
+    if len(devices) == job.count or not models:
+        return devices
+    return sorted(devices, key=lambda device: _preference(device, job.key, models))
 
 
 def _preference(device: str, key: str, models: Mapping[str, str]) -> tuple[int, int]:
@@ -195,14 +249,21 @@ def _preference(device: str, key: str, models: Mapping[str, str]) -> tuple[int, 
     return (0, 0) if models[device] == key else (2, list(models).index(device))
 
 
-def _impossible(job: WaitingJob, there_are: int) -> str:
+def _out_of_turn(job: Waits, there_are: int) -> str | None:
+    """Why a job cannot start whatever is free, if so; it keeps nothing, and others may use the time."""
+    if there_are < job.count:
+        return _impossible(job, there_are)
+    return "rests a moment after a crash before it is tried again" if job.rests else None
+
+
+def _impossible(job: Waits, there_are: int) -> str:
     if job.count == 1:
         return f"needs {job.device or 'a device'}, which the machine does not have"
     return f"needs {job.count} devices, the machine has {there_are}"
 
 
 def _reason(
-    job: WaitingJob,
+    job: Waits,
     eligible: Sequence[str],
     usable: int,
     holders: Mapping[str, str],

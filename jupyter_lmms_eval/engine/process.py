@@ -19,7 +19,7 @@ import psutil
 
 from ..discovery.identity import ProcessIdentity
 from ..protocol.jobs import StartKind
-from ..protocol.run import NextAttempt, RunFiles
+from ..protocol.run import LOOK, NextAttempt, RunFiles
 from .template import ForkedProcess, Template
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class EvaluationProcess:
         self._socket.setblocking(False)
         self.start_kind: StartKind = "forked" if isinstance(process, ForkedProcess) else "fresh"
         self.stays = False
+        self._looked = False
 
     @classmethod
     async def start(
@@ -101,6 +102,12 @@ class EvaluationProcess:
             raise
         return started
 
+    def look(self) -> None:
+        """Let a process that stayed look, while there is time, whether it is still what a new one would be."""
+        with suppress(OSError):  # its end is noticed by whoever waits for it
+            self._socket.send(LOOK)
+            self._looked = True
+
     async def take(self, job_dir: Path, attempt: int, environment: Mapping[str, str]) -> bool:
         """Let a process that stayed run another attempt; false if it could not, and has ended.
 
@@ -109,7 +116,8 @@ class EvaluationProcess:
         job_dir, attempt, environment
             See `start`.
         """
-        order = NextAttempt(job_dir=str(job_dir), attempt=attempt, environment=dict(environment))
+        order = NextAttempt(job_dir=str(job_dir), attempt=attempt, environment=dict(environment), looked=self._looked)
+        self._looked = False
         answer: dict[str, object] = {}
         with suppress(OSError, asyncio.TimeoutError):
             self._socket.send(order.model_dump_json().encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..protocol.jobs import JobInfo
-from .placement import Placement, WaitingJob, place
+from .placement import Placement, place
 from .run import Run
 from .workers import model_key
 
@@ -61,8 +62,25 @@ class Job:
         """Where its files are."""
         return job_directory(self.info)
 
+    # What placement asks of it, see `WaitingJob`.
+
+    @property
+    def count(self) -> int:
+        """Devices it needs at once."""
+        return self.info.request.num_gpus
+
+    @property
+    def device(self) -> str | None:
+        """The device it was submitted for, if not for any."""
+        return self.info.request.device
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may not start yet, because it crashed a moment ago."""
+        return self.not_before > time.monotonic()
+
     @cached_property
-    def model_key(self) -> str:
+    def key(self) -> str:
         """Digest of what its model is built from."""
         return model_key(self.info.request)
 
@@ -72,10 +90,14 @@ class Job:
         wanted = self.info.request.gpu_memory
         return None if wanted is None else int(wanted * 2**30)
 
-    @property
-    def queue_key(self) -> tuple[int, int]:
+    @cached_property
+    def turn(self) -> tuple[int, int]:
         """What it is sorted by: priority, then age."""
         return (-self.info.request.priority, self.seq)
+
+    def forget_turn(self) -> None:
+        """Let its turn be found anew, as its priority is another; not while it is in a queue."""
+        self.__dict__.pop("turn", None)
 
 
 class JobQueue:
@@ -97,6 +119,7 @@ class JobQueue:
         self._models: dict[str, str] = {}
         self._shared: dict[str, dict[str, int]] = {}
         self._capacity: dict[str, int] = {}
+        self._for_parts: set[str] = set()
         self._placement: Placement | None = None
 
     def __len__(self) -> int:
@@ -109,9 +132,11 @@ class JobQueue:
 
     def add(self, job: Job) -> None:
         """Let a job wait."""
-        bisect.insort(self._waiting, (job.queue_key, job.id, job))
+        bisect.insort(self._waiting, (job.turn, job.id, job))
         if job.not_before > time.monotonic():
             self._after_crash.append(job)
+        if job.memory is not None:
+            self._for_parts.add(job.id)
         self._placement = None
 
     def remove(self, job: Job) -> None:
@@ -119,11 +144,12 @@ class JobQueue:
         index = self.position(job)
         if index < len(self._waiting) and self._waiting[index][1] == job.id:
             del self._waiting[index]
+            self._for_parts.discard(job.id)
             self._placement = None
 
     def position(self, job: Job) -> int:
         """Return how many jobs start before this one."""
-        return bisect.bisect_left(self._waiting, (job.queue_key, job.id), key=lambda entry: entry[:2])
+        return bisect.bisect_left(self._waiting, (job.turn, job.id), key=lambda entry: entry[:2])
 
     def hold(self, devices: Sequence[str], job: Job) -> None:
         """Give devices to a job, or its part of a GPU."""
@@ -164,7 +190,7 @@ class JobQueue:
     @property
     def wants_parts(self) -> bool:
         """Whether a job waits that may share a GPU."""
-        return any(job.memory is not None for _, _, job in self._waiting)
+        return bool(self._for_parts) and any(device.startswith("cuda:") for device in self.devices)
 
     def divide(self, capacity: Mapping[str, int]) -> None:
         """Take note of how many bytes of each GPU jobs may share."""
@@ -246,8 +272,11 @@ class JobQueue:
         # Spares a look at a long queue.
         if self._paused is not None or all(device in self._held or device in self._blocked for device in self.devices):
             return []
-        jobs = {job_id: job for _, job_id, job in self._waiting}
-        return [(jobs[job_id], granted) for job_id, granted in self._decide().starts.items()]
+        self._let_rested_go_on()
+        # Nor are the reasons of the many asked for who do not start.
+        starts = (self._placement or self._placed(explain=False)).starts
+        chosen = (job for _, job_id, job in self._waiting if job_id in starts)
+        return [(job, starts[job.id]) for job in itertools.islice(chosen, len(starts))]
 
     def reason(self, job: Job) -> str:
         """Say why a job waits."""
@@ -263,32 +292,26 @@ class JobQueue:
 
     def _decide(self) -> Placement:
         """What would be placed now; kept until something changes, as every listing asks for the reasons."""
+        self._let_rested_go_on()
+        if self._placement is None:
+            self._placement = self._placed(explain=True)
+        return self._placement
+
+    def _let_rested_go_on(self) -> None:
         if self._after_crash:
             resting = [job for job in self._resting if job.run is None and not job.info.status.finished]
             if len(resting) < len(self._after_crash):
                 self._after_crash, self._placement = resting, None
-        if self._placement is None:
-            waiting = [
-                WaitingJob(
-                    job.id,
-                    job.seq,
-                    job.info.request.priority,
-                    job.info.request.num_gpus,
-                    job.info.request.device,
-                    rests=job in self._after_crash,
-                    key=job.model_key if self._models else "",
-                    memory=job.memory,
-                )
-                for _, _, job in self._waiting
-            ]
-            self._placement = place(
-                waiting,
-                self.devices,
-                self._held,
-                self._blocked,
-                self._paused,
-                self._models,
-                self._shared,
-                self._capacity,
-            )
-        return self._placement
+
+    def _placed(self, *, explain: bool) -> Placement:
+        return place(
+            [job for _, _, job in self._waiting],
+            self.devices,
+            self._held,
+            self._blocked,
+            self._paused,
+            self._models,
+            self._shared,
+            self._capacity,
+            explain=explain,
+        )

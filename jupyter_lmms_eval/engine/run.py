@@ -203,8 +203,7 @@ class Run:
                 await self._process.stop()
             await self._follow(self._process, on_progress)
         finally:
-            if self._warm is not None:  # stopped before it was begun: nobody else knows of that process
-                await self._warm.stop(grace=0)
+            await self.abandon()
             self.files.spec.unlink(missing_ok=True)
 
     async def _start(self) -> EvaluationProcess:
@@ -216,6 +215,12 @@ class Run:
             if taken:
                 return warm
         return await EvaluationProcess.start(plan.job_dir, plan.attempt, environment, self._inherited, self._template)
+
+    async def abandon(self) -> None:
+        """End the evaluation that stayed, if this attempt was over before it took it: nobody else knows of it."""
+        warm, self._warm = self._warm, None
+        if warm is not None:
+            await warm.stop(grace=0)
 
     def catch_up(self) -> None:
         """Read what an attempt that an earlier server followed has told; blocking."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from ..protocol.jobs import (
     LogChunk,
     QueueStatusResponse,
     RetryRequest,
+    UpdateRequest,
 )
 from ..protocol.run import RunFiles
+from ..protocol.samples import SampleMedia, SamplePage
 from ..protocol.secrets import same_but_for_secrets, sealed_fields
 from ..protocol.server import Device, FieldError
 from .catalog import CatalogCache, require_evaluation_packages
@@ -32,6 +34,7 @@ from .errors import (
     InvalidRequest,
     JobAlreadyFinished,
     JobNotFinished,
+    JobNotQueued,
     KeyReused,
     QueueFull,
     ResultsNotReady,
@@ -40,10 +43,13 @@ from .errors import (
 )
 from .ledger import JobLedger
 from .logs import read_log
+from .media import MediaStore, MediumFile
+from .media_process import MediaProcess
 from .outcome import job_results
 from .paths import with_absolute_paths
 from .queueing import Job, JobQueue, job_directory
 from .recovery import open_store
+from .samples import SampleReader, Wanted
 from .settings import SchedulerSettings
 from .state_dir import StateDir
 from .storage import Storage
@@ -99,6 +105,9 @@ class JobScheduler:
         self._task_folders = settings.task_folders
         # Submissions that are being stored, and count as if they waited.
         self._arriving = 0
+        # Finished jobs come back into memory one at a time.
+        self._recalling = asyncio.Lock()
+        self._samples = SampleReader()
 
     # ------------------------------------------------------------------------------------------- life
 
@@ -136,6 +145,8 @@ class JobScheduler:
             self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
             self.task_sizes = TaskSizes(self.ledger)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
+            process = MediaProcess(self._state_dir.root)
+            self._media = MediaStore(self._state_dir.root / "media", self._settings.include_paths, process)
             unfinished = [self.ledger.restore(stored) for stored in await self.ledger.open()]
             await asyncio.to_thread(self._vault.keep_only, {job.id for job in unfinished})
             await self._dispatcher.continue_after_restart(unfinished)
@@ -150,6 +161,7 @@ class JobScheduler:
         self._first_catalog.cancel()
         await asyncio.gather(self._first_catalog, return_exceptions=True)
         await self.catalog.close()
+        await self._media.close()
         await self._dispatcher.stop()
         if self._template is not None:
             self._template.close()
@@ -234,6 +246,7 @@ class JobScheduler:
     async def _store(self, request: EvaluateRequest, findings: Findings, submission: Submission | None) -> Job | None:
         request, secrets = await asyncio.to_thread(self._vault.seal, request)
         job_id = str(uuid.uuid4())
+        self._dispatcher.expect(job_id, request)
         info = JobInfo(
             job_id=job_id,
             status=JobStatus.QUEUED,
@@ -364,12 +377,16 @@ class JobScheduler:
         QueueFull, DiskFull
             If there is no room for it.
         """
+        async with self._recalling:
+            return await self._retry(job_id, keep_answers, given or RetryRequest())
+
+    async def _retry(self, job_id: str, keep_answers: bool, given: RetryRequest) -> JobInfo:
         info = await self.get(job_id)
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
         if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
             raise QueueFull(self._settings.max_queued_jobs)
-        request, secrets = await asyncio.to_thread(self._with_secrets, info, given or RetryRequest())
+        request, secrets = await asyncio.to_thread(self._with_secrets, info, given)
         if secrets:
             # The end of the job may still be on its way to the disk, and takes the old ones away.
             await self.ledger.written()
@@ -392,6 +409,45 @@ class JobScheduler:
         )
         self._dispatcher.enqueue(job)
         return self.ledger.told(job)
+
+    async def update(self, job_id: str, changes: UpdateRequest) -> JobInfo:
+        """Give a job another name, and one that waits another priority.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        changes
+            What is to be other; all of it is done, or nothing.
+
+        Raises
+        ------
+        JobNotFound
+            If there is no such job.
+        JobNotQueued
+            If its priority is to be changed, and it does not wait.
+        """
+        async with self._recalling:
+            info = await self.get(job_id)
+            job = self.ledger.job(job_id)
+            wanted = changes.model_dump(include=changes.model_fields_set)
+            if "priority" in wanted and (job is None or not _waits(job)):
+                how = "starts" if job is not None and _starts(job) else f"is {info.status.value}"
+                raise JobNotQueued(f"Job {job_id} {how}; only the priority of a queued job can be changed")
+            if job is None:
+                job = await self.ledger.recall(info)
+                await self.ledger.finish(job, request=_changed(info.request, wanted))
+                return job.info
+            if _waits(job):
+                # Nothing is awaited between the two: it is sorted by what changes, and never seen to be nowhere.
+                self._queue.remove(job)
+                self.ledger.note(job, request=_changed(job.info.request, wanted))
+                job.forget_turn()
+                self._dispatcher.enqueue(job)
+                await self.ledger.update(job)
+            else:
+                await self.ledger.update(job, request=_changed(job.info.request, wanted))
+            return self.ledger.told(job)
 
     def _with_secrets(self, info: JobInfo, given: RetryRequest) -> tuple[EvaluateRequest, dict[str, object]]:
         """Return the request of a job that is tried again, with placeholders, and what they stand for."""
@@ -444,6 +500,27 @@ class JobScheduler:
             hint = "wait until it is completed" if not info.status.finished else "it has no results"
             raise ResultsNotReady(f"Job {job_id} is {info.status.value}; {hint}")
         return await asyncio.to_thread(job_results, info)
+
+    async def samples(self, job_id: str, wanted: Wanted) -> SamplePage:
+        """Return a page of the samples of a job; see `SampleReader.page`."""
+        info = await self.get(job_id)
+        page = await self._samples.page(info, wanted)
+        known = await self._media.known(info, page.task, [sample.doc_id for sample in page.samples])
+        for sample in page.samples:
+            sample.media = known.get(sample.doc_id, [])
+        return page
+
+    async def media(self, job_id: str, task: str, doc_id: int) -> list[SampleMedia]:
+        """List the media of a sample; see `SampleReader.require` and `MediaStore.media`."""
+        info = await self.get(job_id)
+        await self._samples.require(info, task, doc_id)
+        return await self._media.media(info, task, doc_id)
+
+    async def medium(self, job_id: str, task: str, doc_id: int, number: int) -> MediumFile:
+        """Return one of the media of a sample; see `SampleReader.require` and `MediaStore.file`."""
+        info = await self.get(job_id)
+        await self._samples.require(info, task, doc_id)
+        return await self._media.file(info, task, doc_id, number)
 
     async def log(self, job_id: str, offset: int = 0) -> LogChunk:
         """Return a part of a job's log; see `read_log`."""
@@ -514,6 +591,7 @@ class JobScheduler:
         return [
             self._state_dir.descriptor,
             *template,
+            *self._media.descriptors,
             *self._dispatcher.workers.descriptors,
             *(number for run in runs for number in run.descriptors),
         ]
@@ -522,6 +600,14 @@ class JobScheduler:
 def _starts(job: Job) -> bool:
     """Whether a job has left the queue and is not yet written down as running: it is not to be seen nowhere."""
     return job.task is not None and job.info.status is JobStatus.QUEUED
+
+
+def _waits(job: Job) -> bool:
+    return job.info.status is JobStatus.QUEUED and job.task is None and not job.cancelled
+
+
+def _changed(request: EvaluateRequest, changes: Mapping[str, object]) -> EvaluateRequest:
+    return request.model_copy(update=dict(changes))
 
 
 def _has_content(path: Path) -> bool:

@@ -29,6 +29,8 @@ def model_key(request: EvaluateRequest) -> str:
 
 # How often to look whether another server wants the device.
 LOOK_AGAIN_SECONDS = 1.0
+# A job that waited longer after its submission wants to know what changed meanwhile.
+LOOK_HOLDS_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -47,6 +49,8 @@ class Worker:
         Where it stays.
     locks
         By which the devices are booked.
+    looked_for
+        The job before which it was last told to look whether it is still what a new one would be.
     """
 
     process: EvaluationProcess
@@ -54,6 +58,15 @@ class Worker:
     model: str
     devices: tuple[str, ...]
     locks: HeldLocks
+    looked_for: str | None = None
+    _looked_at: float = 0.0
+
+    def look_for(self, job_id: str) -> None:
+        """Let it look whether it can take a job, if it did not just now: that takes a while, and is not waited for."""
+        now = time.monotonic()
+        if self.looked_for != job_id or now - self._looked_at > LOOK_HOLDS_SECONDS:
+            self.looked_for, self._looked_at = job_id, now
+            self.process.look()
 
     async def end(self) -> None:
         """End it; there is nothing to lose. The locks are left as they are."""
@@ -99,6 +112,14 @@ class Workers:
         """Let an evaluation stay, until it is taken, idle for too long, or ended by itself."""
         self._workers.append(worker)
         self._watches[worker] = asyncio.create_task(self._watch(worker))
+
+    def expect(self, job_id: str, request: EvaluateRequest) -> None:
+        """Let one that may get a job look whether it can take it, while the job is being stored."""
+        idle = [worker for worker in self._workers if worker.looked_for is None]
+        if idle:
+            key = model_key(request)
+            for worker in [worker for worker in idle if worker.key == key][:1]:
+                worker.look_for(job_id)
 
     def take(self, devices: Sequence[str]) -> list[Worker]:
         """Return those on some devices; from now on they are the caller's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -12,6 +12,7 @@ from ..client import AsyncEvalClient, EvalClient, wording
 from ..client.attempts import attempts
 from ..client.progress import pace
 from ..protocol.jobs import JobInfo, JobResults, JobStatus
+from ..protocol.samples import SamplePage
 from ..results import headline
 from .markup import Html, card, code, lines, sentence
 from .markup import Table as TextTable
@@ -121,6 +122,36 @@ class JobHandle:
         """Run the finished job again, under its id; samples that were answered count."""
         self.client.retry_job(self.job_id)
         return self
+
+    def samples(
+        self,
+        task: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        filter: Literal["all", "wrong", "right"] = "all",  # noqa: A002  (the word of the route)
+        q: str = "",
+    ) -> SamplePage:
+        """Look at a page of the job's samples: answers while it runs, scores too when it is over.
+
+        Parameters
+        ----------
+        task
+            One of its tasks; None for the first that has samples. The page lists them all.
+        offset
+            Leave out so many of those that match.
+        limit
+            So many at most; 200 is the most.
+        filter
+            Only those with full marks (``right``), or without (``wrong``).
+        q
+            A text that occurs in question, answer or target, in whatever case.
+
+        Raises
+        ------
+        EvalServerError
+            If there are none, or not yet.
+        """
+        return SamplePage.model_validate(self.client.samples(self.job_id, task, offset, limit, filter, q))
 
     def logs(self, lines: int | None = None) -> str:
         """Return the job's log, or its last lines."""

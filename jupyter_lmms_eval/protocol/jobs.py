@@ -10,7 +10,7 @@ import math
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 class JobStatus(str, Enum):
@@ -364,6 +364,29 @@ class RetryRequest(BaseModel):
     model_args: dict[str, Any] | str | None = Field(default=None, description="As submitted; the secrets may be others")
     gen_kwargs: dict[str, Any] | str | None = Field(default=None, description="As submitted; the secrets may be others")
     launcher_args: str | None = Field(default=None, description="As submitted; the secrets may be others")
+
+
+class UpdateRequest(BaseModel):
+    """What is to be changed of a job; what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, max_length=200, description="A name for people; null takes it away")
+    priority: Integer = Field(
+        default=0, ge=-(10**9), le=10**9, description="Higher starts first; only while the job is queued"
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        _check_plain(value)
+        return value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> UpdateRequest:
+        if not self.model_fields_set:
+            raise ValueError("give priority, name or both; nothing else of a job can be changed")
+        return self
 
 
 class LogChunk(BaseModel):

@@ -86,16 +86,21 @@ class RunSpec(BaseModel):
     keep: bool = Field(default=False, description="Whether to stay, with the model in memory, for another attempt")
 
 
+# Asks an evaluation that stayed to look, while there is time, whether it is still what a new one would be.
+LOOK = b'{"look": true}'
+
+
 class NextAttempt(BaseModel):
     """What an evaluation that stayed is asked to run, by packets between the server and its supervisor.
 
     It answers ``{"taken": ATTEMPT}``, or ``{"stale": WHY}`` and ends; ``{"ended": EXIT_CODE}`` once an attempt is over
-    and it stays again.
+    and it stays again. The packet `LOOK` before it is answered only if it is stale.
     """
 
     job_dir: str
     attempt: int
     environment: dict[str, str] = Field(description="The evaluation's whole environment")
+    looked: bool = Field(default=False, description="Whether it was told to `LOOK` since the job was submitted")
 
 
 class Learned(BaseModel):

@@ -207,10 +207,11 @@ def headline(metrics: Iterable[Metric]) -> Metric | None:
     if not numbers:
         return None
     candidates = [metric for metric in numbers if metric.task == numbers[0].task]
-    return min(candidates, key=lambda metric: _headline_rank(metric.metric))  # min() keeps the first of equals
+    return min(candidates, key=lambda metric: headline_rank(metric.metric))  # min() keeps the first of equals
 
 
-def _headline_rank(name: str) -> int:
+def headline_rank(name: str) -> int:
+    """Say how much a metric's name is like an accuracy; the lower, the more."""
     lowered = name.lower()
     if lowered in _HEADLINES:
         return _HEADLINES.index(lowered)

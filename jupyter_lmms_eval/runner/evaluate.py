@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -93,7 +94,12 @@ class Evaluation:
         )
         tracker = tracker_for(str(output), model_name_of(request.model_args, request.model))
         stamp = utils.get_datetime_str(timezone=options.timezone)
-        with limits.applied(), instruments.installed(), self.resident.loop.in_place():
+        with (
+            limits.applied(),
+            instruments.installed(),
+            self.resident.loop.in_place(),
+            self.resident.datasets.in_place(),
+        ):
             results = evaluator.simple_evaluate(
                 model=options.model,
                 model_args=options.model_args,
@@ -161,9 +167,8 @@ class Evaluation:
         self.events.plan(name, self.counter.plan(name, task.instances))
 
     def _saved(self, tracker: Any, results: dict[str, Any], stamp: str, *, keep_samples: bool) -> RunOutcome:
-        from lmms_eval.utils import make_table
-
         from .saving import copy_to, save
+        from .score_table import score_table
 
         self.phases.enter("saving")
         if known := secrets_of({}, *secret_fields(self.spec.request)):
@@ -172,9 +177,9 @@ class Evaluation:
         saved = save(tracker, results, samples if keep_samples else None, stamp)
         if self.spec.request.output_dir:
             saved = copy_to(saved, Path(self.spec.request.output_dir).expanduser(), self.spec.job_id[:8])
-        print(make_table(results))
+        print(score_table(results))
         if "groups" in results:
-            print(make_table(results, "groups"))
+            print(score_table(results, "groups"))
         return RunOutcome(
             status="ok",
             results_path=str(saved.results),
@@ -190,7 +195,7 @@ class Evaluation:
     def _versions(results: dict[str, Any]) -> dict[str, Any]:
         versions: dict[str, Any] = {"tasks": dict(results.get("versions", {}))}
         for package in ("lmms_eval", "torch", "transformers"):
-            versions[package] = importlib.metadata.version(package)
+            versions[package] = _version(package)
         return versions
 
     def report_end(self, outcome: RunOutcome) -> None:
@@ -211,6 +216,11 @@ def _take_no_more_than(memory: float) -> None:
 
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, memory * 2**30 / total), 0)
+
+
+@cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 def _none_logged() -> int:

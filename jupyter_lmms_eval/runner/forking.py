@@ -18,6 +18,7 @@ from .titles import retitle
 
 _POLL_SECONDS = 0.01
 _MOST_DESCRIPTORS = 1 << 20
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class ForkedRank:
@@ -79,13 +80,21 @@ def fork_rank(spec: RunSpec) -> Callable[[int, int, int | None], ForkedRank]:
     def start(rank: int, output: int, talk: int | None) -> ForkedRank:
         supervisor = os.getpid()
         began = time.monotonic()
-        pid = os.fork()
+        # In its first moments the child has the supervisor's handlers, which would swallow what is to end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        supervising = True
+        try:
+            supervising = bool(pid := os.fork())
+        finally:
+            if supervising:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if pid:
             return ForkedRank(pid)
         try:
             die_with(supervisor)
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _ENDING:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
             for standard in (1, 2):
                 os.dup2(output, standard)
             _keep_only(talk)

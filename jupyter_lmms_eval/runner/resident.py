@@ -19,16 +19,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
-from ..protocol.run import NextAttempt, RunFiles
+from ..protocol.run import LOOK, NextAttempt, RunFiles
 from . import startup
+from .dataset_cache import DatasetCache
 from .environment import rank_environment
 from .imported import changed_since, differing_variables, installed_modules
 from .one_loop import OneLoop
 from .spec import read_spec
+from .task_cache import TaskCache
 from .titles import retitle
 from .weights import fingerprint_of_arguments
 
@@ -111,9 +113,12 @@ class KeptModel:
         """Say what makes it another model than a new one would be, or None."""
         if fingerprint_of_arguments(self.arguments) != self._weights:
             return "other weights lie where the model was loaded from"
-        if _settings() != self._settings:
-            return "an evaluation changed torch's settings"
         return None
+
+    @property
+    def intact(self) -> bool:
+        """Whether evaluations left everything around it as it was."""
+        return _settings() == self._settings
 
 
 def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,12 +165,15 @@ class Resident:
         The model, once one was built that is to be kept.
     loop
         Where its coroutines run.
+    datasets
+        Those it loaded.
     """
 
     talk: int | None
     had: frozenset[str] | None = None
     kept: KeptModel | None = None
     loop: OneLoop = field(default_factory=OneLoop)
+    datasets: DatasetCache = field(default_factory=DatasetCache)
     _jobs: int = 0
     _first_memory: int = 0
     _environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -199,25 +207,18 @@ class Resident:
             The exit code for the attempt that is over; after a failure nothing is known of what it left.
         """
         kept = self.kept
-        if code != 0 or self.talk is None or kept is None or kept.changed():
+        if code != 0 or self.talk is None or kept is None or not kept.intact:
             startup.leave(code)
         self._jobs += 1
         _flush()
         with socket.socket(fileno=os.dup(self.talk)) as connection:
             connection.send(b'{"over": true}')
             retitle(f"{__package__}.rank", "waiting")
-            # Jobs that come one after the other do not wait for it.
-            if not select.select([connection], [], [], _LULL)[0]:
-                self._tidy_up()
-            order = connection.recv(LONGEST_MESSAGE)
-            if not order:
-                startup.leave(0)
-            another = NextAttempt.model_validate_json(order)
+            another = self._next_order(connection, kept)
             spec = read_spec(RunFiles(another.job_dir), another.attempt)
             environment = rank_environment(another.environment, spec, 0)
-            if why := changed_since(self._began) or self._other(environment) or kept.changed():
-                connection.send(json.dumps({"stale": why}).encode())
-                startup.leave(0)
+            if why := self._other(environment):
+                _refuse(connection, why)
             os.chdir(another.job_dir)
             os.environ.clear()
             os.environ.update(environment)
@@ -225,6 +226,26 @@ class Resident:
             retitle(f"{__package__}.rank", another.job_dir, str(another.attempt))
             connection.send(json.dumps({"taken": another.attempt}).encode())
         return another
+
+    def _next_order(self, connection: socket.socket, kept: KeptModel) -> NextAttempt:
+        """Receive the next order; whatever may have changed meanwhile was looked at after its job was submitted."""
+        tidy = False
+        while True:
+            # Jobs that come one after the other do not wait for it.
+            if not tidy and not select.select([connection], [], [], _LULL)[0]:
+                self._tidy_up()
+                tidy = True
+            message = connection.recv(LONGEST_MESSAGE)
+            if not message:
+                startup.leave(0)
+            order = None if message == LOOK else NextAttempt.model_validate_json(message)
+            if order is None or not order.looked:
+                if why := changed_since(self._began) or kept.changed():
+                    _refuse(connection, why)
+                if TaskCache.installed is not None:
+                    TaskCache.installed.look()
+            if order is not None:
+                return order
 
     def _tidy_up(self) -> None:
         """Give back what the evaluation left, or end if that is too much by now."""
@@ -242,6 +263,11 @@ class Resident:
     def _other(self, environment: Mapping[str, str]) -> str | None:
         name = differing_variables(self._environment, environment, secrets=True)
         return f"the environment variable {name} is another" if name else None
+
+
+def _refuse(connection: socket.socket, why: str) -> NoReturn:
+    connection.send(json.dumps({"stale": why}).encode())
+    startup.leave(0)
 
 
 def _flush() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
@@ -21,6 +22,7 @@ def apply() -> None:
     defer_evaluate()
     native_yaml()
     stand_in_for_decord()
+    remember_library_folders()
 
 
 class _Deferred(types.ModuleType):
@@ -94,6 +96,14 @@ def stand_in_for_decord() -> None:
         bridge=types.SimpleNamespace(set_bridge=missing),
     )
     sys.modules["decord"] = module
+
+
+def remember_library_folders() -> None:
+    """Let loguru ask once where libraries lie: it asks for every handler that is added, which takes milliseconds."""
+    from loguru import _better_exceptions
+
+    formatter = _better_exceptions.ExceptionFormatter
+    formatter._get_lib_dirs = staticmethod(functools.cache(formatter._get_lib_dirs))  # noqa: SLF001
 
 
 def leave(code: int) -> NoReturn:

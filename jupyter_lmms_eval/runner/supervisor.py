@@ -21,7 +21,7 @@ import psutil
 
 from ..protocol.jobs import Failure
 from ..protocol.redaction import secrets_of
-from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, NextAttempt, RunFiles, RunOutcome, RunSpec
+from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, LOOK, NextAttempt, RunFiles, RunOutcome, RunSpec
 from ..protocol.secrets import secret_fields
 from .environment import rank_environment
 from .failure import failure_of_exit
@@ -241,7 +241,10 @@ class Supervision:
                 return False
             if server in ready:
                 order = os.read(server, LONGEST_MESSAGE)
-                return bool(order) and self._taken(server, rank, order)
+                if order != LOOK:
+                    return bool(order) and self._taken(server, rank, order)
+                with contextlib.suppress(OSError):  # its end is noticed by the next look at it
+                    rank.send(order)
         return False
 
     def _taken(self, server: int, rank: socket.socket, order: bytes) -> bool:

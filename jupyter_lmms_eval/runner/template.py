@@ -111,10 +111,13 @@ class Template:
         if stale:
             self._tell(number=request.number, stale=stale)
             return False
+        news, leading = os.pipe()
         pid = os.fork()
         if pid == 0:
-            become_supervisor(request, descriptors, [self._connection, *self._private])
-        for descriptor in descriptors:
+            become_supervisor(request, descriptors, [self._connection, *self._private], (news, leading))
+        os.close(leading)
+        os.read(news, 1)  # it leads its group, or is gone: before that, whoever is told of it could not end the group
+        for descriptor in (news, *descriptors):
             os.close(descriptor)
         self._tell(number=request.number, started=pid)
         return True
@@ -145,7 +148,9 @@ class Template:
         self._connection.send(json.dumps(message).encode())
 
 
-def become_supervisor(request: ForkRequest, descriptors: list[int], private: list[socket.socket]) -> NoReturn:
+def become_supervisor(
+    request: ForkRequest, descriptors: list[int], private: list[socket.socket], leading: tuple[int, int]
+) -> NoReturn:
     """Be the supervisor of an attempt, as if freshly started; in a forked child.
 
     Parameters
@@ -156,10 +161,14 @@ def become_supervisor(request: ForkRequest, descriptors: list[int], private: lis
         The log, the socket from the server, and the locks of devices.
     private
         What belongs to the template alone.
+    leading
+        A pipe that is closed as soon as it leads a process group of its own.
     """
     code = 1
     try:
         os.setsid()
+        for descriptor in leading:
+            os.close(descriptor)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for own in private:

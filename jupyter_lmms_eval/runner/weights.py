@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,17 @@ def weights_fingerprint(name: str | None, revision: str = _DEFAULT_REVISION) -> 
 
 def _file_state(file: Path) -> list[object]:
     status = file.stat()
-    start = ""
-    if file.suffix in _WEIGHTS:
-        with file.open("rb") as stream:
-            start = hashlib.sha256(stream.read(_FINGERPRINTED_BYTES)).hexdigest()
     # The time of change betrays a copy that kept the time of modification (rsync -a, cp -p).
-    return [file.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, start]
+    state = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    start = _start(file, status.st_ino, *state) if file.suffix in _WEIGHTS else ""
+    return [file.name, *state, start]
+
+
+@lru_cache(maxsize=1024)
+def _start(file: Path, *_state: int) -> str:
+    """Digest the start of a file; read once as long as the file is in the same state."""
+    with file.open("rb") as stream:
+        return hashlib.sha256(stream.read(_FINGERPRINTED_BYTES)).hexdigest()
 
 
 def _hub_commit(name: str, revision: str) -> str:

@@ -29,6 +29,7 @@ ROUTES = {
         "static-offline-docs/*",
     ),
     "POST": ("evaluate", "merge", "devices/free", "jobs/*/retry"),
+    "PATCH": ("jobs/*",),
     "DELETE": ("jobs/*",),
 }
 # Pages with scripts of ours; all else is data, whoever wrote it.
@@ -41,6 +42,9 @@ LONGEST_WAIT = 60.0
 # Three heartbeats that did not come.
 _EVENTS_SILENCE = 45.0
 _MERGE_SECONDS = 3600.0
+# The first look at the media of a task starts a process that loads its dataset.
+_MEDIA = re.compile(r"/jobs/[^/]+/samples/[^/]+/[^/]+/media(/[^/]+)?")
+_MEDIA_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,8 @@ def patience(asked: Target, usual: float) -> Patience:
         return Patience(usual, max(usual, _EVENTS_SILENCE))
     if asked.path.endswith("/logs") and query.get("follow", "").lower() in ("true", "1", "yes", "on"):
         return Patience(usual, None)  # a log is silent for as long as a model takes to load
+    if _MEDIA.fullmatch(asked.path):
+        return Patience(usual + _MEDIA_SECONDS, usual)
     if asked.path == "/merge":
         return Patience(_MERGE_SECONDS, usual)
     return Patience(usual + _held_back(query.get("wait", "")), usual)

@@ -18,6 +18,10 @@ _LET_IN = (
     "log in to Jupyter; or send a token that it, or its hub, accepts as 'Authorization: token TOKEN'; "
     "a page of Jupyter's also sends X-XSRFToken"
 )
+_WRONG_NAME = (
+    "Jupyter does not answer to the name by which it was asked; use localhost, or add the name to "
+    "c.ServerApp.local_hostnames"
+)
 
 
 class LmmsEvalHandler(APIHandler):
@@ -41,6 +45,8 @@ class LmmsEvalHandler(APIHandler):
         sentence = said or responses.get(status_code, "Error")
         if isinstance(error, Refusal):
             sentence = error.sentence
+        elif status_code == 403 and not self.check_host():
+            sentence = f"{sentence}: {_WRONG_NAME}"
         elif status_code == 403 and (not said or "_xsrf" in said):
             sentence = f"{sentence}: {_LET_IN}"
         self.finish(json.dumps({"message": sentence, "detail": sentence, "reason": None}))

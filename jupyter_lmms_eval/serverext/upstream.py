@@ -125,6 +125,8 @@ class Upstream:
                 raise _broke_off(record, error) from None
             except ValueError:
                 found = None
+        if response.status_code == 503:  # so it answers whoever waits for news of it
+            raise Refusal(502, f"The evaluation server {record.id} is stopping")
         if not isinstance(found, dict):
             raise Refusal(502, f"What answers at the address of the evaluation server {record.id} is another program")
         return found

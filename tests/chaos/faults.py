@@ -25,11 +25,13 @@ from .folders import Folders
 from .keeper import Keeper
 from .memory import Memory
 from .plan import Planned
-from .processes import RANK, SUPERVISOR, describe, left_of, processes_of, running_module
+from .processes import RANK, SUPERVISOR, describe, is_of, left_of, processes_of, running_module, waits
 
 # A stopped rank that nobody ended for so long hung where hanging is not watched: loading and scoring.
 _RESUME_SECONDS = 90.0
 _SUBMITTERS = 8
+# An evaluation that could stay is over within so long, or there is none; and so often new ones are looked for.
+_WAITS_WITHIN_SECONDS, _LOOK_AGAIN_SECONDS = 6.0, 0.3
 
 
 @dataclass
@@ -161,6 +163,33 @@ def rank_stopped(scene: Scene) -> str | None:
         return None
     threading.Thread(target=_resume_in_the_end, args=(process, scene.memory), daemon=True).start()
     return f"{process.pid} of {job_dir.name}"
+
+
+def rank_in_waiting_killed(scene: Scene) -> str | None:
+    """SIGKILL to a process that waits with a model in memory, about when it begins to wait or is given a job."""
+    return _killed_in_waiting(scene, RANK)
+
+
+def supervisor_in_waiting_killed(scene: Scene) -> str | None:
+    """SIGKILL to the supervisor of a process that waits with a model in memory, in the same moments."""
+    return _killed_in_waiting(scene, SUPERVISOR)
+
+
+def _killed_in_waiting(scene: Scene, module: str) -> str | None:
+    """Watch the evaluations until one waits: while others are queued, that may be for a thousandth of a second."""
+    until = time.monotonic() + _WAITS_WITHIN_SECONDS
+    while time.monotonic() < until:
+        watched = [process for process in processes_of(scene.folders.state) if is_of(process, module)]
+        again = time.monotonic() + _LOOK_AGAIN_SECONDS
+        while time.monotonic() < again:
+            for process in filter(waits, watched):
+                pause = scene.dice.choice((0.0, scene.dice.uniform(0, 0.05)))
+                time.sleep(pause)
+                with suppress(psutil.NoSuchProcess):  # it had to go just before
+                    process.kill()
+                    return f"{process.pid}, {pause * 1000:.0f} ms after it was seen to wait"
+            time.sleep(0.001)
+    return None
 
 
 def _signalled(scene: Scene, module: str, send: Callable[[psutil.Process], None]) -> str | None:
@@ -348,6 +377,8 @@ FAULTS: dict[Fault, int] = {
     rank_killed: 3,
     group_terminated: 2,
     rank_stopped: 2,
+    rank_in_waiting_killed: 2,
+    supervisor_in_waiting_killed: 2,
     client_disconnected: 3,
     duplicate_submits: 3,
     job_cancelled: 4,

@@ -18,7 +18,7 @@ from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 
 from .folders import Folders
 from .memory import Memory
-from .processes import SUPERVISOR, describe, left_of, processes_of, running_module
+from .processes import SUPERVISOR, describe, is_of, left_of, processes_of
 from .rest import Rest
 
 START_SECONDS = 60.0
@@ -104,7 +104,7 @@ class Keeper:
         """
         process = self._running()
         victims = [found for found in processes_of(self._folders.state) if found.pid != process.pid]
-        supervisors = [found for found, _ in running_module(victims, SUPERVISOR)] if with_supervisors else []
+        supervisors = [found for found in victims if with_supervisors and is_of(found, SUPERVISOR)]
         if just_before is not None:
             just_before()
         killed = time.monotonic()

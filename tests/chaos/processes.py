@@ -32,12 +32,27 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 def running_module(processes: list[psutil.Process], module: str) -> Iterator[tuple[psutil.Process, Path]]:
     """Choose the processes that were started with ``-m module JOB_DIR``, and tell their job's directory."""
     for process in processes:
-        try:
-            line = process.cmdline()
-        except psutil.Error:
-            continue
-        if module in line and line.index(module) + 1 < len(line):
-            yield process, Path(line[line.index(module) + 1])
+        words = _words(process)
+        if module in words and words[words.index(module) + 1 :] and not waits(process):
+            yield process, Path(words[words.index(module) + 1])
+
+
+def is_of(process: psutil.Process, module: str) -> bool:
+    """Whether it was started with ``-m module``, whatever it does now."""
+    return module in _words(process)
+
+
+def waits(process: psutil.Process) -> bool:
+    """Whether it is of an evaluation that is over, and waits with the model in memory for another."""
+    return _words(process)[-1:] == ["waiting"]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """What a process shows as its command; one that shows less than before leaves blanks."""
+    try:
+        return " ".join(process.cmdline()).split()
+    except psutil.Error:  # it ended while it was looked at
+        return []
 
 
 def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:

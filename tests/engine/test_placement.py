@@ -110,14 +110,15 @@ def test_nothing_starts_during_a_pause_and_every_job_says_why() -> None:
 _jobs = st.lists(
     st.builds(
         WaitingJob,
-        job_id=st.uuids().map(str),
+        id=st.uuids().map(str),
         seq=st.integers(0, 50),
         priority=st.integers(-2, 2),
         count=st.integers(1, 5),
         device=st.sampled_from([None, "cuda", "cpu", "cuda:1", "cuda:9"]),
+        key=st.sampled_from(["one", "another"]),
     ),
     max_size=12,
-    unique_by=(lambda waiting: waiting.job_id, lambda waiting: waiting.seq),
+    unique_by=(lambda waiting: waiting.id, lambda waiting: waiting.seq),
 )
 
 
@@ -133,8 +134,8 @@ def test_no_device_is_given_twice_and_every_job_starts_or_knows_why_not(
     granted = [device for devices in decision.starts.values() for device in devices]
     assert len(granted) == len(set(granted))
     assert not (busy | blocked.keys()) & set(granted)
-    assert {*decision.starts, *decision.waits} == {waiting_job.job_id for waiting_job in waiting}
-    needs = {waiting_job.job_id: waiting_job for waiting_job in waiting}
+    assert {*decision.starts, *decision.waits} == {waiting_job.id for waiting_job in waiting}
+    needs = {waiting_job.id: waiting_job for waiting_job in waiting}
     for name, devices in decision.starts.items():
         assert len(devices) == needs[name].count
         assert set(devices) <= set(eligible_devices(needs[name].device, GPUS))
@@ -150,8 +151,8 @@ def test_no_job_starts_on_a_device_an_earlier_one_could_use(
         for earlier in order[:index]:
             shared = set(eligible_devices(earlier.device, GPUS))
             possible = len(shared) >= earlier.count
-            if possible and earlier.job_id in decision.waits and later.job_id in decision.starts:
-                assert not shared & set(decision.starts[later.job_id])
+            if possible and earlier.id in decision.waits and later.id in decision.starts:
+                assert not shared & set(decision.starts[later.id])
 
 
 @given(_jobs, _some_devices, _obstacles)
@@ -170,9 +171,18 @@ def test_who_waits_for_a_blocked_device_hears_of_it(
     decision = place(waiting, GPUS, dict.fromkeys(busy, "other"), blocked)
     for waiting_job in waiting:
         eligible = eligible_devices(waiting_job.device, GPUS)
-        if waiting_job.job_id in decision.waits and len(eligible) >= waiting_job.count:
+        if waiting_job.id in decision.waits and len(eligible) >= waiting_job.count:
             for device in {*eligible} & (blocked.keys() - busy):
-                assert blocked[device] in decision.waits[waiting_job.job_id]
+                assert blocked[device] in decision.waits[waiting_job.id]
+
+
+@given(_jobs, _some_devices, _obstacles)
+def test_the_same_jobs_start_if_nobody_asks_why_the_others_wait(
+    waiting: list[WaitingJob], busy: set[str], blocked: dict[str, str]
+) -> None:
+    held, models = dict.fromkeys(busy, "other"), {"cuda:2": "one", "cuda:0": "another"}
+    told = place(waiting, GPUS, held, blocked, kept=models)
+    assert place(waiting, GPUS, held, blocked, kept=models, explain=False).starts == told.starts
 
 
 @given(_jobs, _some_devices)
@@ -187,11 +197,11 @@ def test_once_the_obstacles_are_gone_every_job_gets_its_turn(
     waiting: list[WaitingJob], blocked: dict[str, str]
 ) -> None:
     started: set[str] = set()
-    while decision := place([one for one in waiting if one.job_id not in started], GPUS, {}, blocked).starts:
+    while decision := place([one for one in waiting if one.id not in started], GPUS, {}, blocked).starts:
         started |= decision.keys()  # and all of them end before the next look
-    while decision := place([one for one in waiting if one.job_id not in started], GPUS, {}).starts:
+    while decision := place([one for one in waiting if one.id not in started], GPUS, {}).starts:
         started |= decision.keys()
-    possible = {one.job_id for one in waiting if len(eligible_devices(one.device, GPUS)) >= one.count}
+    possible = {one.id for one in waiting if len(eligible_devices(one.device, GPUS)) >= one.count}
     assert started == possible
 
 
@@ -282,9 +292,9 @@ def test_nothing_is_promised_twice(sizes: list[int | None], taken: int) -> None:
     ]
     shared = {"cuda:0": {"x": taken * GIB}} if taken else {}
     decision = place(waiting, list(TWO), {}, shared=shared, capacity=TWO)
-    assert {*decision.starts, *decision.waits} == {each.job_id for each in waiting}
+    assert {*decision.starts, *decision.waits} == {each.id for each in waiting}
     for device, total in TWO.items():
-        there = [each for each in waiting if decision.starts.get(each.job_id) == (device,)]
+        there = [each for each in waiting if decision.starts.get(each.id) == (device,)]
         promised = sum(each.memory or 0 for each in there) + sum(shared.get(device, {}).values())
         assert promised <= total
         assert all(each.memory for each in there) or (len(there) == 1 and device not in shared)

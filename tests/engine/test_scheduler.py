@@ -10,60 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from jupyter_lmms_eval.client.errors import EvalServerError
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.conftest import Server, eventually
+from tests.processes import processes_of
+from tests.tasks import write_task
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 Start = Callable[..., Server]
 
 SMALL: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "tasks": ["digits_read"], "limit": 4}
 
-SLOW_TASK = """
-task: slow_digits
-dataset_path: parquet
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-test_split: test
-output_type: generate_until
-doc_to_visual: !function slow.doc_to_visual
-doc_to_text: "{{{{question}}}}"
-doc_to_target: answer
-process_results: !function slow.process_results
-generation_kwargs: {{max_new_tokens: 4}}
-metric_list:
-  - {{metric: exact_match, aggregation: mean, higher_is_better: true}}
-"""
-SLOW_CODE = """
-import time
-def doc_to_visual(doc):
-    return [doc["image"].convert("RGB")]
-def process_results(doc, results):
-    time.sleep(60)
-    return {"exact_match": 0.0}
-"""
-
 
 @pytest.fixture
 def slow_tasks(tmp_path: Path) -> Path:
     """A folder with a task whose scoring takes a minute."""
-    folder = tmp_path / "slow"
-    folder.mkdir()
-    data = TASKS_DIR / "data" / "digits-test.parquet"
-    (folder / "slow.yaml").write_text(SLOW_TASK.format(data=data))
-    (folder / "slow.py").write_text(SLOW_CODE)
-    return folder
-
-
-def processes_of(job: dict[str, Any]) -> list[psutil.Process]:
-    """The processes that evaluate a job."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if job["job_dir"] in " ".join(process.info["cmdline"] or [])
-    ]
+    return write_task(tmp_path / "slow", "slow_digits", seconds=60)
 
 
 def running(server: Server, job_id: str) -> Any:
@@ -113,6 +77,19 @@ def test_a_running_job_is_cancelled_with_all_its_processes(start_server: Start, 
     assert server.client.get_job(job_id)["status"] == "cancelled"
     assert server.client.devices()[0]["job_id"] is None
     assert server.client.cancel_job(job_id)["message"] == f"Job {job_id} cancelled"  # again: nothing changes
+
+
+def test_a_job_may_be_cancelled_by_several_at_once(start_server: Start, slow_tasks: Path) -> None:
+    server = start_server("--include-path", str(slow_tasks))
+    headers = {"Authorization": f"Bearer {server.token}"}
+    for _ in range(3):
+        job_id = server.client.evaluate(**{**SMALL, "tasks": ["slow_digits"], "limit": 1})["job_id"]
+        job = eventually(lambda job_id=job_id: running(server, job_id))
+        address = f"{server.url}/jobs/{job_id}"
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _, to=address: httpx.delete(to, headers=headers, timeout=30), range(8)))
+        assert [answer.status_code for answer in answers] == [200] * 8
+        assert not processes_of(job)
 
 
 def test_finished_jobs_leave_memory_not_the_disk(start_server: Start, tmp_path: Path) -> None:
@@ -237,7 +214,9 @@ def test_health_answers_while_the_catalog_is_built(start_server: Start) -> None:
 def test_a_task_written_a_moment_ago_is_known(start_server: Start, slow_tasks: Path) -> None:
     server = start_server("--include-path", str(slow_tasks))
     assert "new_digits" not in server.client.list_tasks()
-    (slow_tasks / "new.yaml").write_text((slow_tasks / "slow.yaml").read_text().replace("slow_digits", "new_digits"))
+    (slow_tasks / "new.yaml").write_text(
+        (slow_tasks / "slow_digits.yaml").read_text().replace("task: slow_digits", "task: new_digits")
+    )
     job_id = server.client.evaluate(**{**SMALL, "tasks": ["new_digits"]})["job_id"]
     server.client.cancel_job(job_id)
     assert "new_digits" in server.client.list_tasks()
@@ -245,6 +224,6 @@ def test_a_task_written_a_moment_ago_is_known(start_server: Start, slow_tasks: P
 
 def test_a_task_file_in_an_allowed_folder_may_be_named_by_its_path(start_server: Start, slow_tasks: Path) -> None:
     server = start_server("--include-path", str(slow_tasks))
-    job_id = server.client.evaluate(**{**SMALL, "tasks": [str(slow_tasks / "slow.yaml")]})["job_id"]
+    job_id = server.client.evaluate(**{**SMALL, "tasks": [str(slow_tasks / "slow_digits.yaml")]})["job_id"]
     assert server.client.get_job(job_id)["request"]["tasks"] == ["slow_digits"]
     server.client.cancel_job(job_id)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from jupyter_lmms_eval.engine.store import (
     page_query,
 )
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
+from tests.disks import fill, mounted
 
 DATABASES = Path(__file__).parent / "databases"
 
@@ -129,29 +128,8 @@ def test_a_restored_job_takes_neither_the_place_nor_the_key_of_another(store: Jo
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder: Path, leave: int = 0) -> Path:
-    """Use up all of a disk but a few bytes."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (4096, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError:
-                pass
-    if leave:
-        os.truncate(ballast, ballast.stat().st_size - leave)
-    return ballast
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def test_what_a_full_disk_refused_was_not_stored_and_the_store_works_on(small_disk: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +15,21 @@ import psutil
 import pytest
 
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
+from jupyter_lmms_eval.engine.environment import evaluation_environment
+from jupyter_lmms_eval.engine.template import Template
 from tests.conftest import Server, eventually
+from tests.tasks import write_task
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 Start = Callable[..., Server]
 
 REQUEST: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "tasks": ["digits_read"], "limit": 40}
-TASK = """
-task: own_task
-dataset_path: parquet
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-test_split: test
-output_type: generate_until
-doc_to_visual: !function own.doc_to_visual
-doc_to_text: "{{{{question}}}}"
-doc_to_target: answer
-process_results: !function own.process_results
-generation_kwargs: {{max_new_tokens: 4}}
-metric_list:
-  - {{metric: own, aggregation: mean, higher_is_better: true}}
-"""
-CODE = """
-import time
-def doc_to_visual(doc):
-    return [doc["image"].convert("RGB")]
-def process_results(doc, results):
-    time.sleep({seconds})
-    return {{"own": {score}}}
-"""
 
 
 @pytest.fixture
 def own_task(tmp_path: Path) -> Callable[..., Path]:
     """Writes a task whose score, and the time that scoring takes, are given."""
-
-    def write(score: float, seconds: float = 0) -> Path:
-        folder = tmp_path / "own"
-        folder.mkdir(exist_ok=True)
-        (folder / "own.yaml").write_text(TASK.format(data=TASKS_DIR / "data" / "digits-test.parquet"))
-        (folder / "own.py").write_text(CODE.format(score=score, seconds=seconds))
-        return folder
-
-    return write
+    return partial(write_task, tmp_path / "own", "own_task")
 
 
 def template_of(server: Server) -> psutil.Process:
@@ -82,7 +58,7 @@ def completed(server: Server, **request: Any) -> dict[str, Any]:
 def test_an_evaluation_looks_like_what_it_is_and_inherits_nothing(
     start_server: Start, own_task: Callable[..., Path]
 ) -> None:
-    server = start_server("--include-path", str(own_task(1.0, seconds=60)))
+    server = start_server("--include-path", str(own_task(score=1.0, seconds=60)))
     job_id = server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})["job_id"]
     template = template_of(server)
 
@@ -124,7 +100,7 @@ def test_what_was_changed_since_the_imports_counts(
         )
 
     answers("7")
-    folder = own_task(0.25)
+    folder = own_task(score=0.25)
     server = start_server(
         "--include-path",
         str(folder),
@@ -136,7 +112,7 @@ def test_what_was_changed_since_the_imports_counts(
     request = {"model": "changing", "model_args": {}, "limit": 20}
     first = completed(server, **request)
     assert completed(server, tasks=["own_task"])["metrics"][0]["value"] == 0.25
-    own_task(0.75)
+    own_task(score=0.75)
     answers("no digit")
     assert completed(server, tasks=["own_task"])["metrics"][0]["value"] == 0.75
     assert first["metrics"][0]["value"] > 0
@@ -144,7 +120,7 @@ def test_what_was_changed_since_the_imports_counts(
 
 
 def test_a_template_that_dies_is_made_anew(start_server: Start, own_task: Callable[..., Path]) -> None:
-    server = start_server("--include-path", str(own_task(0.5, seconds=2)), "--keep-models", "0")
+    server = start_server("--include-path", str(own_task(score=0.5, seconds=2)), "--keep-models", "0")
     completed(server, tasks=["own_task"], limit=1)
     template = template_of(server)
     job_id = server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})["job_id"]
@@ -158,9 +134,30 @@ def test_a_template_that_dies_is_made_anew(start_server: Start, own_task: Callab
 
 
 def test_a_killed_server_leaves_no_template(start_server: Start, own_task: Callable[..., Path]) -> None:
-    server = start_server("--include-path", str(own_task(0.5, seconds=60)))
+    server = start_server("--include-path", str(own_task(score=0.5, seconds=60)))
     server.client.evaluate(**{**REQUEST, "tasks": ["own_task"], "limit": 1})
     template = template_of(server)
     family = eventually(lambda: len(found := template.children(recursive=True)) == 2 and found, patience=60)
     server.process.send_signal(signal.SIGKILL)
     eventually(lambda: not any(process.is_running() for process in (template, *family)), patience=8)
+
+
+def test_who_is_told_of_an_evaluation_can_end_it(tmp_path: Path) -> None:
+    async def fork_and_look() -> list[bool]:
+        template = Template(tmp_path)
+        environment = evaluation_environment(os.environ, [], threads=1)
+        leads = []
+        try:
+            for number in range(20):
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                with ours, theirs, (tmp_path / "log.txt").open("ab") as log:
+                    descriptors = log.fileno(), theirs.fileno()
+                    process = await template.fork(tmp_path, number, environment, descriptors)
+                    assert process is not None
+                    leads.append(os.getpgid(process.pid) == process.pid)
+                    await process.wait()  # there is nothing for it to evaluate
+        finally:
+            template.close()
+        return leads
+
+    assert asyncio.run(fork_and_look()) == [True] * 20

@@ -271,6 +271,43 @@ def test_code_that_was_edited_is_loaded(start_server: Start, plugin: Callable[[s
     assert (start_of(job), answers(job)) == ("forked", ["8"] * 6)
 
 
+def test_tasks_and_data_are_those_of_the_moment(start_server: Start, tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    definition = tasks / "animals.yaml"
+    task = {
+        "task": "animals",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": "animals.jsonl"}},
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_text": "{{question}}",
+        "doc_to_target": "answer",
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+        "metadata": {"version": 1.0},
+    }
+
+    def write(*names: str, **changes: object) -> None:
+        rows = ({"question": f"What does a {name} say?", "answer": name} for name in names)
+        (tasks / "animals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        definition.write_text(json.dumps({**task, **changes}))  # JSON is YAML
+
+    def targets() -> tuple[str, list[str]]:
+        job = completed(server, {**DUMMY, "tasks": ["animals"]})
+        return start_of(job), [str(sample["target"]) for sample in result(job)[0]]
+
+    write("cat", "dog")
+    server = start_server("--include-path", str(tasks))
+    assert targets() == ("forked", ["cat", "dog"])
+    assert targets() == ("warm", ["cat", "dog"])
+    write("cow", "pig")  # as long as before
+    assert targets() == ("warm", ["cow", "pig"])
+    write("cow", "pig", "hen")
+    assert targets() == ("warm", ["cow", "pig", "hen"])
+    write("cow", "pig", "hen", doc_to_target="question")
+    assert targets()[1][0] == "What does a cow say?"
+
+
 def test_after_a_failure_a_job_starts_anew(
     start_server: Start, plugin: Callable[[str], dict[str, str]], tmp_path: Path
 ) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.conftest import Server, eventually
+from tests.disks import mounted
+from tests.processes import processes_of
 
 PLUGIN = Path(__file__).parent / "plugin"
 TASK = "digits_read"
@@ -70,51 +71,20 @@ def place(tmp_path: Path, start_server: Callable[..., Server]) -> Place:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 48 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    eventually(lambda: subprocess.run(["umount", str(folder)], capture_output=True).returncode == 0)
+    """A disk of 48 MiB and a thousand files."""
+    with mounted(tmp_path / "disk", "48m", files=1000) as folder:
+        yield folder
 
 
-def fill(disk: Path) -> Path:
-    """Fill a disk to its last byte; removing the file makes room again."""
-    file = disk / "ballast"
-    with file.open("wb", buffering=0) as stream:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    stream.write(b"x" * size)
-            except OSError:
-                continue
-    return file
-
-
-def processes_of(job: dict[str, Any]) -> list[psutil.Process]:
-    """The processes that evaluate a job."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if job["job_dir"] in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def supervisor_of(job: dict[str, Any]) -> psutil.Process:
-    """The top process of an evaluation."""
-    return next(process for process in processes_of(job) if "jupyter_lmms_eval.runner" in process.cmdline())
-
-
-def ranks_of(job: dict[str, Any]) -> list[psutil.Process]:
-    """The processes under it, which evaluate."""
-    return [process for process in processes_of(job) if "jupyter_lmms_eval.runner" not in process.cmdline()]
+def use_all_names(disk: Path) -> list[Path]:
+    """Make empty files until a disk takes no more; there is room left, but not for another file."""
+    made = []
+    with suppress(OSError):
+        while True:
+            file = disk / f"empty-{len(made)}"
+            file.touch()
+            made.append(file)
+    return made
 
 
 def answering(server: Server, job_id: str, least: int = 5) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import pytest
 
 from jupyter_lmms_eval.discovery import running_servers
 from tests.conftest import eventually
+from tests.processes import supervisor_of
 
-from .conftest import PLUGIN, Place, answering, finished, kill, right_answers, samples, supervisor_of
+from .conftest import PLUGIN, Place, answering, finished, kill, right_answers, samples
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 

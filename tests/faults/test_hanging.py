@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Place, answering, finished, gone, ranks_of, right_answers, samples, supervisor_of
+from tests.processes import ranks_of, supervisor_of
+
+from .conftest import Place, answering, finished, gone, right_answers, samples
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 IMPATIENT = ("--stall-seconds", "3", "--stall-factor", "3")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import eventually
+from tests.processes import processes_of, ranks_of, supervisor_of
 
 from .conftest import (
     Place,
@@ -17,12 +18,9 @@ from .conftest import (
     finished,
     gone,
     kill,
-    processes_of,
-    ranks_of,
     right_answers,
     samples,
     signal_group,
-    supervisor_of,
 )
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]

@@ -53,8 +53,8 @@ def test_from_the_login_to_a_cancelled_job(ann: Person, served: Served, page: An
 def try_it_out(docs: Any, pictures: Path) -> None:
     """Ask and change something by the documentation's own buttons."""
     for operation, answer in (
-        ("#operations-server-health_health_get", '"server_id"'),
-        ("#operations-server-free_devices_devices_free_post", '"freed"'),
+        ("#operations-server-health", '"server_id"'),
+        ("#operations-server-free_devices", '"freed"'),
     ):
         section = docs.locator(operation)
         section.locator("button.opblock-summary-control").click()

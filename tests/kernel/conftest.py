@@ -20,6 +20,7 @@ from jupyter_lmms_eval import EvalClient
 from jupyter_lmms_eval.discovery import running_servers
 from jupyter_lmms_eval.protocol.server import ServerRecord
 from tests.conftest import alone
+from tests.tasks import Gated, write_gated_task
 
 LOAD = "%load_ext jupyter_lmms_eval"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -182,49 +183,6 @@ def client_of(kernel: Kernel) -> EvalClient:
     return EvalClient(record.url, token=record.token, timeout=30)
 
 
-SLOW_TASK = """
-task: gated_digits
-dataset_path: parquet
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-test_split: test
-output_type: generate_until
-doc_to_visual: !function gated.doc_to_visual
-doc_to_text: "{{{{question}}}}"
-doc_to_target: answer
-process_results: !function gated.process_results
-generation_kwargs: {{max_new_tokens: 4}}
-metric_list:
-  - {{metric: exact_match, aggregation: mean, higher_is_better: true}}
-"""
-SLOW_CODE = """
-import pathlib, time
-def doc_to_visual(doc):
-    return [doc["image"].convert("RGB")]
-def process_results(doc, results):
-    while not pathlib.Path({gate!r}).exists():
-        time.sleep(0.05)
-    return {{"exact_match": 1.0}}
-"""
-
-
-@dataclass(frozen=True)
-class Gated:
-    """A task that is scored once the gate is opened."""
-
-    folder: Path
-    gate: Path
-
-    def open(self) -> None:
-        self.gate.touch()
-
-
 @pytest.fixture
 def gated(tmp_path: Path) -> Gated:
-    from jupyter_lmms_eval.demo.catalog import TASKS_DIR
-
-    folder = tmp_path / "tasks"
-    folder.mkdir()
-    found = Gated(folder, tmp_path / "gate")
-    (folder / "gated.yaml").write_text(SLOW_TASK.format(data=TASKS_DIR / "data" / "digits-test.parquet"))
-    (folder / "gated.py").write_text(SLOW_CODE.format(gate=str(found.gate)))
-    return found
+    return write_gated_task(tmp_path / "tasks")

@@ -8,27 +8,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from jupyter_lmms_eval import EvalClient
 from tests.conftest import eventually
+from tests.processes import processes_of
+from tests.tasks import Gated
 
-from .conftest import LOAD, Gated, Kernel, client_of, server_of, start_line
+from .conftest import LOAD, Kernel, client_of, server_of, start_line
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 
 SUBMIT = "%lmms_eval_server submit --model dummy --model_args response=7 --limit 4 --tasks"
 GATED = "%lmms_eval_server submit --model dummy --model_args response=7 --limit 1 --tasks gated_digits"
-
-
-def processes_of(job: dict[str, Any]) -> list[psutil.Process]:
-    """The processes that evaluate a job."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if job["job_dir"] in " ".join(process.info["cmdline"] or [])
-    ]
 
 
 def scoring(client: EvalClient, job_id: str) -> Any:

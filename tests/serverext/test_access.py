@@ -75,6 +75,14 @@ def test_a_page_of_another_origin_is_refused_even_with_the_cookies(jupyter: Jupy
             assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_name_that_a_page_points_here_leads_nowhere_and_a_person_hears_why(jupyter: Jupyter, waiting: Server) -> None:
+    for method, path in ROUTES:
+        with jupyter.client(Host=f"evil.example:{jupyter.port}") as client:
+            answer = client.request(method, path.format(id=waiting.record.id))
+        assert answer.status_code == 403, (method, path)
+        assert "does not answer to the name" in answer.json()["detail"]
+
+
 def test_cookies_alone_change_nothing(jupyter: Jupyter, waiting: Server) -> None:
     job = queued(waiting)["job_id"]
     below = f"/lmms-eval/servers/{waiting.record.id}"
@@ -116,11 +124,12 @@ class Parrot(BaseHTTPRequestHandler):
 
     heard: ClassVar[list[tuple[str, str, list[tuple[str, str]], bytes]]] = []
     redirect = ""
+    status = 200
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.heard.append((self.command, self.path, self.headers.items(), body))
-        self.send_response(307 if self.redirect else 200)
+        self.send_response(307 if self.redirect else self.status)
         if self.redirect:
             self.send_header("Location", self.redirect)
         self.send_header("Set-Cookie", "lmms_eval_token_1=secret; Path=/")
@@ -139,7 +148,7 @@ class Parrot(BaseHTTPRequestHandler):
 @pytest.fixture
 def parrot(jupyter: Jupyter) -> Iterator[str]:
     """The id of a recorded server that tells what it hears."""
-    Parrot.heard, Parrot.redirect = [], ""
+    Parrot.heard, Parrot.redirect, Parrot.status = [], "", 200
     with ThreadingHTTPServer(("127.0.0.1", 0), Parrot) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         identity = ProcessIdentity.of(psutil.Process().pid)
@@ -256,6 +265,14 @@ def test_another_program_at_the_recorded_address_is_no_server(jupyter: Jupyter, 
         info = client.get(f"/lmms-eval/servers/{parrot}").json()
     assert info["state"] == "busy"
     assert "another program" in info["message"]
+
+
+def test_a_server_that_stops_is_not_taken_for_another_program(jupyter: Jupyter, parrot: str) -> None:
+    Parrot.status = 503
+    with jupyter.client() as client:
+        info = client.get(f"/lmms-eval/servers/{parrot}").json()
+    assert info["state"] == "busy"
+    assert "is stopping" in info["message"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ def test_what_is_meant_for_jupyter_does_not_travel_on() -> None:
         ("events", "", Patience(30, 45)),
         ("jobs/x/logs", "follow=true", Patience(30, None)),
         ("jobs/x/logs", "follow=false", Patience(30, 30)),
+        ("jobs/x/samples", "", Patience(30, 30)),
+        ("jobs/x/samples/t/3/media", "", Patience(120, 30)),
+        ("jobs/x/samples/t/3/media/0", "", Patience(120, 30)),
     ],
 )
 def test_how_long_an_answer_may_take(path: str, query: str, expected: Patience) -> None:

@@ -26,6 +26,7 @@ afterEach(() => {
   model.dispose();
   setHidden(false);
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 function status(server: string, job: string): string | undefined {
@@ -286,6 +287,7 @@ test('while Jupyter does not answer, that is said and what was known stays', asy
 
 test('the longer Jupyter does not answer, the less it is asked', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  vi.spyOn(Math, 'random').mockReturnValue(0.5); // the pauses are drawn, so that pages do not ask in step
   jupyter.answers = () => Promise.reject(new TypeError('Failed to fetch'));
   model.setPace({ busy: 1000, idle: 1000, longest: 60_000 });
   model.begin();
