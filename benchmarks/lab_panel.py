@@ -4,7 +4,7 @@
 
 Starts a JupyterLab and a headless Chromium, gives the panel a scripted list of jobs, changes some of them again and
 again, and prints the time from the change until the page is laid out anew. What else in the page listens to the same
-jobs is part of it. Needs the extra ``test-browser`` and Chromium.
+jobs is part of it. Needs the extra ``test`` and Chromium.
 """
 
 from __future__ import annotations

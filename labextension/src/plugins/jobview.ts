@@ -9,6 +9,7 @@ import { JOB_TABS, type JobTab } from '../views/job/JobView';
 import { JobPanel } from '../views/job/widget';
 import { jobName, shortId, statusWord, SYMBOLS } from '../views/job/words';
 import { place, reveal } from './place';
+import { jobMeant } from './targets';
 
 const NAMESPACE = 'lmms-eval-job';
 
@@ -72,13 +73,12 @@ export const jobView: JupyterFrontEndPlugin<void> = {
             server: { type: 'string', description: trans.__('Id of the server') },
             job: { type: 'string', description: trans.__('Id of the job') },
             tab: { type: 'string', enum: [...JOB_TABS], description: trans.__('What to show first') }
-          },
-          required: ['server', 'job']
+          }
         }
       },
       execute: async (args: ReadonlyPartialJSONObject) => {
-        const { server, job } = args;
-        if (typeof server !== 'string' || typeof job !== 'string') {
+        const { server, job } = jobMeant(app, args) ?? {};
+        if (server === undefined || job === undefined) {
           throw new Error(trans.__('Say which job to open: its server and its id.'));
         }
         const tab = JOB_TABS.find(each => each === args.tab);

@@ -53,6 +53,18 @@ export function jobsMeant(app: JupyterFrontEnd, args: ReadonlyPartialJSONObject)
   return byServer(chosen && all ? [...all] : [row]);
 }
 
+/** Find the one job that a command means; of several selected ones, that under the menu. */
+export function jobMeant(
+  app: JupyterFrontEnd,
+  args: ReadonlyPartialJSONObject
+): { server: string; job: string } | undefined {
+  const { server, job } =
+    typeof args.server === 'string'
+      ? args
+      : (app.contextMenuHitTest(node => node.classList.contains(JOB_CLASS))?.dataset ?? {});
+  return typeof server === 'string' && typeof job === 'string' ? { server, job } : undefined;
+}
+
 /** Find the server that a command means. */
 export function serverMeant(app: JupyterFrontEnd, args: ReadonlyPartialJSONObject): string | undefined {
   if (typeof args.server === 'string') {

@@ -5,10 +5,12 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Refusal } from '../../api/connection';
 import type { ServerApi } from '../../api/server';
 import { CommandIDs } from '../../commandids';
+import { Preferences } from '../../model/preferences';
 import type { IEvaluations } from '../../tokens';
 import { job, Scripted, server } from '../../views/panel/__tests__/scripted';
 import { jobCommands } from '../jobcommands';
 import { serverCommands } from '../servercommands';
+import { jobMeant } from '../targets';
 
 const asked: unknown[][] = [];
 const api = {
@@ -31,12 +33,14 @@ const known = [
   server({ id: 'three', state: 'gone' })
 ];
 
+const preferences = new Preferences();
+let app: JupyterFrontEnd;
 let commands: CommandRegistry;
 let menuAt: HTMLElement | null = null;
 
 beforeEach(() => {
   commands = new CommandRegistry();
-  const app = {
+  app = {
     commands,
     contextMenuHitTest: (test: (node: HTMLElement) => boolean) => {
       for (let node = menuAt; node; node = node.parentElement) {
@@ -53,7 +57,7 @@ beforeEach(() => {
     startServer: async (given: object) => (asked.push(['start', given]), { url: 'http://127.0.0.1:1' })
   }) as unknown as IEvaluations;
   void jobCommands.activate(app, model, null);
-  void serverCommands.activate(app, model, null, null);
+  void serverCommands.activate(app, model, preferences, null, null);
 });
 
 afterEach(() => {
@@ -115,6 +119,14 @@ it('means the job under the menu, or all selected ones if it is one of them', as
   expect(commands.isVisible(CommandIDs.cancelJob)).toBe(false);
 });
 
+it('opens the one job under the menu, however many are selected', () => {
+  openMenu(2, 1);
+  expect(jobMeant(app, {})).toEqual({ server: 'one', job: 'waits' });
+  expect(jobMeant(app, { server: 'two', job: 'over' })).toEqual({ server: 'two', job: 'over' });
+  menuAt = null;
+  expect(jobMeant(app, {})).toBeUndefined();
+});
+
 it('says of which job it was refused, and why; the others are done', async () => {
   const said = vi.spyOn(Notification, 'error').mockReturnValue('');
   await commands.execute(CommandIDs.cancelJob, { server: 'one', jobs: ['stubborn', 'waits'] });
@@ -140,7 +152,8 @@ it('forgets a server that is gone without a question, and leaves those of kernel
   expect(commands.isEnabled(CommandIDs.stopServer, { server: 'two' })).toBe(false);
 });
 
-it('gives a new server what was asked for, and nothing of what Jupyter adds', async () => {
+it('gives a new server what was asked for and what is preferred, and nothing of what Jupyter adds', async () => {
+  preferences.take({ serverArguments: { crash_retries: 1, state_dir: '/there' } });
   await commands.execute(CommandIDs.startServer, { state_dir: '/here', isPalette: true, toolbar: true });
-  expect(asked).toEqual([['start', { state_dir: '/here' }]]);
+  expect(asked).toEqual([['start', { crash_retries: 1, state_dir: '/here' }]]);
 });

@@ -4,10 +4,10 @@ import type { ISignal } from '@lumino/signaling';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Refusal } from '../../api/connection';
-import type { JobSubmitResponse, ModelDetails } from '../../api/wire';
 import type { IKnownServer } from '../../model/known';
 import type { IEvaluations } from '../../tokens';
-import type { Catalogs, ICatalog } from './catalog';
+import { Accepted, type IAccepted } from './Accepted';
+import type { Catalogs } from './catalog';
 import { EMPTY, fitted, requestOf, type IDraft, type IProblem } from './draft';
 import { Equivalent } from './Equivalent';
 import { byRoom, type IField } from './fields';
@@ -17,6 +17,9 @@ import { labelOf, OptionField } from './OptionField';
 import { placed } from './refused';
 import { ServerField } from './ServerField';
 import { TasksField } from './TasksField';
+import { useCatalog, useModelDetails } from './useCatalog';
+import { showFirst, usePlaced } from './useProblems';
+import { useSubmit } from './useSubmit';
 
 /** The form of a new evaluation. */
 export interface IFormProps {
@@ -40,14 +43,6 @@ export interface IFormProps {
   readonly onStart: () => Promise<string | null>;
 }
 
-interface IAccepted {
-  readonly server: string;
-  readonly answer: JobSubmitResponse;
-}
-
-/** After this long it is said why submitting takes long, in milliseconds. */
-const LONG = 1500;
-
 /** Everything that makes an evaluation, and a button that submits it. */
 export function Form(props: IFormProps): React.ReactElement {
   const { id, model, catalogs, trans, onDraft } = props;
@@ -57,14 +52,20 @@ export function Form(props: IFormProps): React.ReactElement {
   const [tried, setTried] = React.useState(false);
   const [starting, setStarting] = React.useState(false);
   const [startTrouble, setStartTrouble] = React.useState('');
+  const [emptied, setEmptied] = React.useState<IDraft | null>(null);
   const [more, setMore] = React.useState(false);
   const root = React.useRef<HTMLFormElement>(null);
 
   const alive = React.useMemo(
-    () => props.servers.map(server => server.info).filter(info => info.state === 'alive'),
+    () =>
+      props.servers.map(server => server.info).filter(({ state }) => state === 'alive' || state === 'busy'),
     [props.servers]
   );
   const server = alive.some(info => info.id === draft.server) ? draft.server : (alive[0]?.id ?? '');
+  React.useEffect(() => {
+    // Another one that starts meanwhile does not take its place.
+    setDraft(before => (before.server || !server ? before : { ...before, server }));
+  }, [server]);
   const { catalog, trouble: catalogTrouble, again } = useCatalog(catalogs, server);
   const details = useModelDetails(catalogs, server, draft.model.trim(), catalog);
   const fields = catalog?.fields ?? NO_FIELDS;
@@ -75,6 +76,7 @@ export function Form(props: IFormProps): React.ReactElement {
       // Another request is another job.
       setDraft(before => ({ ...before, ...changes, key: '' }));
       setAccepted(null);
+      setEmptied(null);
       setRefusal(before => {
         const left = before?.problems.filter(each => each.field !== changed) ?? [];
         // A refusal of no field stands until the form changes, others until all is corrected.
@@ -110,6 +112,7 @@ export function Form(props: IFormProps): React.ReactElement {
   const { submitting, long, submit } = useSubmit(async () => {
     setTried(true);
     setAccepted(null);
+    setEmptied(null);
     if (problems.length || !server || !catalog) {
       if (problems.length) {
         showFirst(root.current, setMore);
@@ -167,6 +170,7 @@ export function Form(props: IFormProps): React.ReactElement {
     }
   };
   const reset = (): void => {
+    setEmptied(draft);
     setDraft({ ...EMPTY, server });
     setRefusal(null);
     setAccepted(null);
@@ -238,7 +242,7 @@ export function Form(props: IFormProps): React.ReactElement {
               chosen={server}
               starting={starting}
               heard={props.heard}
-              trouble={startTrouble}
+              trouble={startTrouble || (props.heard ? '' : model.trouble)}
               trans={trans}
               onServer={chosen => update({ server: chosen }, '')}
               onStart={() => void start()}
@@ -318,6 +322,20 @@ export function Form(props: IFormProps): React.ReactElement {
                 ? trans.__('Submitting… The server lists its tasks first; the first time takes some seconds.')
                 : trans.__('Submitting…')}
             </span>
+          ) : emptied ? (
+            <div className="jp-LmmsEval-accepted">
+              {trans.__('The form is empty again.')}
+              <button
+                type="button"
+                className="jp-LmmsEval-link"
+                onClick={() => {
+                  setDraft({ ...emptied, key: '' });
+                  setEmptied(null);
+                }}
+              >
+                {trans.__('Undo')}
+              </button>
+            </div>
           ) : accepted ? (
             <Accepted accepted={accepted} trans={trans} onOpen={props.onOpen} />
           ) : refusal ? (
@@ -355,56 +373,6 @@ export function Form(props: IFormProps): React.ReactElement {
   );
 }
 
-function Accepted(props: {
-  accepted: IAccepted;
-  trans: TranslationBundle;
-  onOpen: (server: string, job: string) => void;
-}): React.ReactElement {
-  const { trans } = props;
-  const { server, answer } = props.accepted;
-  const before = answer.position_in_queue;
-  const place =
-    answer.created === false
-      ? trans.__('Job %1 was submitted before.', answer.job_id.slice(0, 8))
-      : before > 0
-        ? trans._n(
-            'Job %2 accepted, after %1 other.',
-            'Job %2 accepted, after %1 others.',
-            before,
-            answer.job_id.slice(0, 8)
-          )
-        : trans.__('Job %1 accepted.', answer.job_id.slice(0, 8));
-  return (
-    <>
-      <div className="jp-LmmsEval-accepted">
-        <span>
-          <span className="jp-LmmsEval-good" aria-hidden="true">
-            ✓{' '}
-          </span>
-          {place}
-        </span>
-        <button
-          type="button"
-          className="jp-LmmsEval-link"
-          onClick={() => props.onOpen(server, answer.job_id)}
-        >
-          {trans.__('Open job')}
-        </button>
-      </div>
-      {!!answer.warnings?.length && (
-        <ul className="jp-LmmsEval-warnings">
-          {answer.warnings.map(warning => (
-            <li key={warning}>
-              <span aria-hidden="true">⚠ </span>
-              {warning}
-            </li>
-          ))}
-        </ul>
-      )}
-    </>
-  );
-}
-
 /** Whether a field says something else than the server would take by itself. */
 function isSet(field: IField, value: string | boolean | undefined): boolean {
   return value !== undefined && value !== '' && String(value) !== String(field.initial ?? '');
@@ -413,125 +381,6 @@ function isSet(field: IField, value: string | boolean | undefined): boolean {
 const NO_FIELDS: ReadonlyArray<IField> = [];
 const NO_NAMES: ReadonlyArray<string> = [];
 const NO_DEVICES: IKnownServer['devices'] = [];
-const NO_PROBLEMS: ReadonlyArray<IProblem> = [];
-
-/** What a server offers, asked when it is chosen. */
-function useCatalog(
-  catalogs: Catalogs,
-  server: string
-): { catalog: ICatalog | null; trouble: string; again: () => void } {
-  const [found, setFound] = React.useState<{ server: string; catalog: ICatalog | null; trouble: string }>({
-    server: '',
-    catalog: null,
-    trouble: ''
-  });
-  const [attempt, setAttempt] = React.useState(0);
-  React.useEffect(() => {
-    let wanted = true;
-    if (server) {
-      catalogs.get(server, attempt > 0).then(
-        catalog => wanted && setFound({ server, catalog, trouble: '' }),
-        (error: Error) => wanted && setFound({ server, catalog: null, trouble: error.message })
-      );
-    }
-    return () => {
-      wanted = false;
-    };
-  }, [catalogs, server, attempt]);
-  const current = found.server === server;
-  return {
-    catalog: current ? found.catalog : null,
-    trouble: current ? found.trouble : '',
-    again: () => {
-      setFound({ server: '', catalog: null, trouble: '' });
-      setAttempt(before => before + 1);
-    }
-  };
-}
-
-/** What a server knows of the model that is named, if it knows it. */
-function useModelDetails(
-  catalogs: Catalogs,
-  server: string,
-  name: string,
-  catalog: ICatalog | null
-): ModelDetails | null {
-  const [found, setFound] = React.useState<{ key: string; details: ModelDetails } | null>(null);
-  const known = catalog !== null && catalog.models.includes(name);
-  const key = `${server}/${name}`;
-  React.useEffect(() => {
-    let wanted = true;
-    if (known) {
-      catalogs.model(server, name).then(
-        details => wanted && setFound({ key, details }),
-        // Nothing is told of it then; whether it can be used, submitting tells.
-        () => undefined
-      );
-    }
-    return () => {
-      wanted = false;
-    };
-  }, [catalogs, server, name, known, key]);
-  return known && found?.key === key ? found.details : null;
-}
-
-/** Finds the problems of a field; as long as they are the same, the same list. */
-function usePlaced(problems: ReadonlyArray<IProblem>): (field: string) => ReadonlyArray<IProblem> {
-  const last = React.useRef(new Map<string, ReadonlyArray<IProblem>>());
-  return React.useMemo(() => {
-    const lists = new Map<string, IProblem[]>();
-    for (const problem of problems) {
-      const name = problem.field.split('/')[0];
-      lists.set(name, [...(lists.get(name) ?? []), problem]);
-    }
-    const kept = new Map<string, ReadonlyArray<IProblem>>();
-    for (const [name, list] of lists) {
-      const before = last.current.get(name);
-      kept.set(name, before && JSON.stringify(before) === JSON.stringify(list) ? before : list);
-    }
-    last.current = kept;
-    return (field: string) => kept.get(field) ?? NO_PROBLEMS;
-  }, [problems]);
-}
-
-/** Runs one submission at a time, and tells when it takes long. */
-function useSubmit(run: () => Promise<void>): { submitting: boolean; long: boolean; submit: () => void } {
-  const [submitting, setSubmitting] = React.useState(false);
-  const [long, setLong] = React.useState(false);
-  // A second click comes before the next rendering.
-  const busy = React.useRef(false);
-  const submit = (): void => {
-    if (busy.current) {
-      return;
-    }
-    busy.current = true;
-    setSubmitting(true);
-    const timer = setTimeout(() => setLong(true), LONG);
-    void run().finally(() => {
-      clearTimeout(timer);
-      busy.current = false;
-      setSubmitting(false);
-      setLong(false);
-    });
-  };
-  return { submitting, long, submit };
-}
-
-/** Put the focus where something is to be corrected, when that has been rendered. */
-function showFirst(root: HTMLElement | null, setMore: (open: boolean) => void): void {
-  setTimeout(() => {
-    const first = root?.querySelector<HTMLElement>('[data-invalid]');
-    if (first?.closest('details')) {
-      setMore(true);
-    }
-    setTimeout(() => {
-      const control =
-        first?.querySelector<HTMLElement>('[aria-invalid]') ?? first?.querySelector<HTMLElement>('input');
-      control?.focus();
-      first?.scrollIntoView({ block: 'nearest' });
-    });
-  });
-}
 
 function isMac(): boolean {
   return /mac/i.test(navigator.platform);

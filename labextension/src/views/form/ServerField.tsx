@@ -12,6 +12,7 @@ export interface IServerFieldProps {
   readonly starting: boolean;
   /** Whether it is known by now which servers there are. */
   readonly heard: boolean;
+  /** Why none is known or started, in a sentence. */
   readonly trouble: string;
   readonly trans: TranslationBundle;
   readonly onServer: (id: string) => void;
@@ -35,7 +36,7 @@ export function ServerField(props: IServerFieldProps): React.ReactElement {
         />
       ) : servers.length === 1 ? (
         <span className="jp-LmmsEval-serverName">{nameOf(servers[0], trans)}</span>
-      ) : !props.heard && !props.trouble ? (
+      ) : !props.heard ? (
         <span className="jp-LmmsEval-help">{trans.__('Looking for servers…')}</span>
       ) : (
         <>
@@ -62,5 +63,6 @@ export function ServerField(props: IServerFieldProps): React.ReactElement {
 /** What a server is called in front of people. */
 export function nameOf(server: ServerInfo, trans: TranslationBundle): string {
   const place = server.url.replace(/^https?:\/\//, '').replace(/\/$/, '');
-  return server.notebook ? trans.__('%1, of %2', place, server.notebook.split('/').pop() ?? '') : place;
+  const name = server.notebook ? trans.__('%1, of %2', place, server.notebook.split('/').pop() ?? '') : place;
+  return server.state === 'busy' ? trans.__('%1 (does not answer just now)', name) : name;
 }

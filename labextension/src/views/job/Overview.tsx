@@ -6,7 +6,7 @@ import type { ILoaded } from './loading';
 import { useNow } from './loading';
 import { Progress } from './Progress';
 import { requestCode, requestRows } from './request';
-import { Trouble } from './Telling';
+import { Trouble, Wide } from './Telling';
 import {
   asSentence,
   attemptEnd,
@@ -159,7 +159,7 @@ function Attempts(props: {
   return (
     <section aria-label={trans.__('Attempts')}>
       <h3>{trans.__('Attempts')}</h3>
-      <div className="jp-LmmsEval-view-scroll">
+      <Wide label={trans.__('Table of attempts')}>
         <table className="jp-LmmsEval-view-table">
           <thead>
             <tr>
@@ -212,7 +212,7 @@ function Attempts(props: {
             })}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }

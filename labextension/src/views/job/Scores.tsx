@@ -12,6 +12,7 @@ import {
   type ISorting,
   type ScoreColumn
 } from './scores';
+import { Wide } from './Telling';
 import { count, significant } from './words';
 
 /** All scores in a table, each also drawn to scale with its 95 % interval. */
@@ -44,7 +45,7 @@ export function Scores({
     </th>
   );
   return (
-    <div className="jp-LmmsEval-view-scroll">
+    <Wide label={trans.__('Table of scores')}>
       <table className="jp-LmmsEval-view-table jp-LmmsEval-view-scores">
         <caption className="jp-LmmsEval-view-hidden">{trans.__('Scores')}</caption>
         <thead>
@@ -92,7 +93,7 @@ export function Scores({
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }
 

@@ -37,3 +37,13 @@ export function Trouble(props: {
     </div>
   );
 }
+
+/** Room for something wide; who has no mouse scrolls it by arrow keys. */
+export function Wide({ label, children }: { label: string; children: React.ReactNode }): JSX.Element {
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="jp-LmmsEval-view-scroll" role="group" aria-label={label} tabIndex={0}>
+      {children}
+    </div>
+  );
+}

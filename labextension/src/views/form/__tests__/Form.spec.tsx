@@ -347,6 +347,14 @@ describe('servers', () => {
     expect(submit).toHaveBeenCalledTimes(1);
   });
 
+  it('that start meanwhile do not take the place of the one that is shown', async () => {
+    const { props, rerender } = stage({ servers: [{ id: 'one' }] });
+    await ready();
+    const info = { id: 'two', state: 'alive', url: 'http://localhost:two' } as ServerInfo;
+    rerender(<Form {...props} servers={[unheard(info), ...props.servers]} />);
+    expect(screen.getByLabelText('Server')).toHaveProperty('value', 'one');
+  });
+
   it('are started where there is none', async () => {
     const { props, rerender } = stage({ servers: [] });
     fireEvent.click(button('Start a server'));
@@ -379,4 +387,6 @@ it('gives everything that is typed to be kept, and can be reset', async () => {
   expect(vi.mocked(props.onDraft).mock.lastCall?.[0].options).toEqual({ limit: 'not a number' });
   fireEvent.click(button('Reset'));
   expect(await ready()).toHaveProperty('value', '');
+  fireEvent.click(button('Undo'));
+  expect(await ready()).toHaveProperty('value', 'not a number');
 });
