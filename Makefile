@@ -127,7 +127,7 @@ $(VENV)/.node-modules: $(LAB)/package-lock.json | $(VENV)/.dev
 
 $(VENV)/.lab: $(VENV)/.dev $(VENV)/.node-modules $(LAB_SOURCES)
 	$(NPM) run build:prod
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-builder develop . --overwrite >/dev/null 2>&1
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-builder develop . --overwrite >/dev/null 2>&1
 	@touch $@
 
 # A hub's proxy is a program of Node 20 or later. Where it cannot be had, the tests that need a hub are skipped and say so.

@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 MediaKind = Literal["image", "video", "audio", "unknown"]
 
 
+# Answers name every field, also those that have a default.
+_TOLD = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
 class SampleFilter(str, Enum):
     """Which samples are wanted."""
 
@@ -29,6 +33,8 @@ class SampleMedia(BaseModel):
 
 class Sample(BaseModel):
     """One sample: a document of a task, what the model made of it, and how that was scored."""
+
+    model_config = _TOLD
 
     doc_id: int = Field(description="Index of the document in the task's whole split, whatever the offset was")
     question: str = Field(description="What the model was asked, without the media; empty while the job runs")
@@ -57,6 +63,8 @@ class SampleTask(BaseModel):
 
 class SamplePage(BaseModel):
     """A page of the samples of one task of a job, in the order of the dataset."""
+
+    model_config = _TOLD
 
     job_id: str
     task: str

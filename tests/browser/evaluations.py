@@ -46,10 +46,14 @@ class Evaluations:
     def form(self) -> Any:
         return self.page.get_by_role("form", name="New evaluation")
 
+    def field(self, name: str) -> Any:
+        """A field of the form, by its label."""
+        return self.form.get_by_label(name, exact=True)
+
     @property
     def job(self) -> Any:
         """The view of the job that is in front."""
-        return self.page.locator(".jp-MainAreaWidget:not(.lm-mod-hidden) .jp-LmmsEval-view")
+        return self.page.locator(".jp-LmmsEval-JobPanel:visible")
 
     def row(self, name: str) -> Any:
         """A job in the panel."""
@@ -63,7 +67,8 @@ class Evaluations:
     def theme(self, name: str) -> None:
         self.page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
         light = "true" if "Light" in name else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}'][data-jp-theme-name='{name}']")
+        body = self.page.locator(f"body[data-jp-theme-light='{light}'][data-jp-theme-name='{name}']")
+        body.wait_for(state="attached")
 
     def failings(self, selector: str) -> list[str]:
         """What people with impairments stumble over in a part of the page, as axe finds it."""

@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 MODEL = MODELS["tiny_qwen2_5_vl"]
+THEMES = ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast")
 ARGUMENTS = ",".join(f"{name}={value}" for name, value in MODEL.model_args.items())
 
 
@@ -50,13 +51,22 @@ def servers(own_lab: Lab) -> Iterator[Callable[[], list[dict[str, object]]]]:
         httpx.delete(f"{own_lab.url}/lmms-eval/servers/{server['id']}", headers=headers, timeout=30)
 
 
+def look(evaluations: Evaluations, picture: Path, *parts: str) -> None:
+    """See whether everybody can use parts of the page, in every theme, and keep pictures of it."""
+    for theme in reversed(THEMES):
+        evaluations.theme(theme)
+        for part in parts:
+            assert evaluations.failings(part) == [], f"{part} in {theme}"
+        evaluations.page.screenshot(path=picture.with_name(f"lab_{picture.name}_{theme.lower().replace(' ', '_')}.png"))
+
+
 def test_from_an_empty_panel_to_samples_with_pictures(
     evaluations: Evaluations, servers: Callable[[], list[dict[str, object]]], own_lab: Lab, pictures: Path
 ) -> None:
     page = evaluations.page
     panel = evaluations.show()
     panel.get_by_text("No evaluation server runs").wait_for()
-    page.screenshot(path=pictures / "lab_empty.png")
+    look(evaluations, pictures / "empty", "#jp-lmms-eval-panel")
 
     # Start a server.
     panel.get_by_role("button", name="Start a server", exact=True).click()
@@ -75,18 +85,19 @@ def test_from_an_empty_panel_to_samples_with_pictures(
     page.keyboard.press("Enter")
     form.get_by_role("button", name="Remove digits_read").wait_for()
     page.keyboard.press("Escape")
-    form.get_by_label("Limit").fill("24")
-    form.get_by_label("Batch size").fill("8")
+    evaluations.field("Samples per task").fill("24")
+    evaluations.field("Batch size").fill("8")
+    evaluations.field("Name").fill("A first look")
     assert "qwen2_5_vl" in form.get_by_role("tabpanel", name="Python").inner_text()
-    page.screenshot(path=pictures / "lab_form.png")
+    look(evaluations, pictures / "form", ".jp-LmmsEval-form")
     page.keyboard.press("Control+Enter")
     form.get_by_role("button", name="Open job").click(timeout=40_000)
 
     # Watch it, and look at what came of it.
     evaluations.job.get_by_text("completed").first.wait_for(timeout=60_000)
-    panel.get_by_role("row").get_by_text("completed").wait_for()
+    evaluations.row("A first look").get_by_text("completed").wait_for()
     evaluations.tab("Scores").get_by_role("row", name="exact_match").wait_for()
-    page.screenshot(path=pictures / "lab_scores.png")
+    look(evaluations, pictures / "scores", ".jp-LmmsEval-JobPanel", "#jp-lmms-eval-panel")
     samples = evaluations.tab("Samples")
     samples.get_by_role("option").nth(23).wait_for()
     picture = samples.get_by_role("img").first
@@ -94,15 +105,15 @@ def test_from_an_empty_panel_to_samples_with_pictures(
     page.wait_for_function(
         "() => [...document.querySelectorAll('[role=tabpanel]:not([hidden]) img')].some(each => each.naturalWidth > 0)"
     )
-    page.screenshot(path=pictures / "lab_samples.png")
+    look(evaluations, pictures / "samples", ".jp-LmmsEval-JobPanel")
     samples.get_by_role("button", name="Next", exact=True).click()
     samples.get_by_role("heading", name="Sample 1").wait_for()
-    assert "completed" in evaluations.tab("Log").inner_text() or evaluations.tab("Log").inner_text()
+    evaluations.tab("Log").get_by_text("digits_read").first.wait_for()
 
     # Clone it without a limit, and change one's mind.
     evaluations.job.get_by_role("button", name="Clone").click()
-    form.get_by_label("Name").fill("All of it")
-    form.get_by_label("Limit").fill("")
+    evaluations.field("Name").fill("All of it")
+    evaluations.field("Samples per task").fill("")
     page.keyboard.press("Control+Enter")
     evaluations.row("All of it").get_by_text("running").wait_for(timeout=30_000)
     evaluations.row("All of it").hover()
@@ -112,7 +123,7 @@ def test_from_an_empty_panel_to_samples_with_pictures(
     # The page is loaded anew: everything is where it was.
     evaluations.open("lab")
     evaluations.row("All of it").get_by_text("cancelled").wait_for()
-    page.locator("#jp-main-dock-panel").get_by_role("tab", name=MODEL.model).first.wait_for()
+    page.locator("#jp-main-dock-panel").get_by_role("tab", name="A first look").wait_for()
 
     # The server is killed: that is said, and what was known stays.
     [server] = servers()
@@ -120,7 +131,7 @@ def test_from_an_empty_panel_to_samples_with_pictures(
     panel.get_by_role("heading", name="gone").wait_for(timeout=40_000)
     panel.get_by_text("ended without a word").wait_for()
     evaluations.row("All of it").wait_for()
-    page.screenshot(path=pictures / "lab_gone.png")
+    look(evaluations, pictures / "gone", "#jp-lmms-eval-panel")
     panel.get_by_role("button", name="Forget").click()
     panel.get_by_text("No evaluation server runs").wait_for()
     assert page.errors == []

@@ -865,6 +865,61 @@ export interface components {
             launcher_args?: string | null;
         };
         /**
+         * Sample
+         * @description One sample: a document of a task, what the model made of it, and how that was scored.
+         */
+        Sample: {
+            /**
+             * Doc Id
+             * @description Index of the document in the task's whole split, whatever the offset was
+             */
+            doc_id: number;
+            /**
+             * Question
+             * @description What the model was asked, without the media; empty while the job runs
+             */
+            question: string;
+            /**
+             * Answers
+             * @description What the model said; for choices by likelihood one entry for each choice: log-likelihood, whether it was the likeliest text
+             */
+            answers: string[];
+            /**
+             * Filtered
+             * @description What was scored: the answers after the task's filters
+             */
+            filtered: string[];
+            /**
+             * Target
+             * @description The right answer; empty while the job runs
+             */
+            target: string;
+            /**
+             * Scores
+             * @description Numbers by metric; of a further filter as `metric,filter`
+             */
+            scores: {
+                [key: string]: number;
+            };
+            /**
+             * Correct
+             * @description Whether it got full marks; null where that cannot be told
+             */
+            correct: boolean | null;
+            /**
+             * Media
+             * @description As far as it is known without loading the dataset; ask `GET .../media`
+             */
+            media: components["schemas"]["SampleMedia"][];
+            /**
+             * Details
+             * @description What else lmms-eval noted, shortened
+             */
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * SampleCount
          * @description Samples of a task.
          */
@@ -879,6 +934,107 @@ export interface components {
              * @description Samples that were evaluated
              */
             effective?: number | null;
+        };
+        /**
+         * SampleFilter
+         * @description Which samples are wanted.
+         * @enum {string}
+         */
+        SampleFilter: "all" | "wrong" | "right";
+        /**
+         * SampleMedia
+         * @description One picture, video or sound of a question.
+         */
+        SampleMedia: {
+            /**
+             * N
+             * @description Its number, from 0; `GET .../media/{n}` has it
+             */
+            n: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "image" | "video" | "audio" | "unknown";
+        };
+        /**
+         * SampleMediaList
+         * @description The media of one sample.
+         */
+        SampleMediaList: {
+            /** Job Id */
+            job_id: string;
+            /** Task */
+            task: string;
+            /** Doc Id */
+            doc_id: number;
+            /** Media */
+            media: components["schemas"]["SampleMedia"][];
+        };
+        /**
+         * SamplePage
+         * @description A page of the samples of one task of a job, in the order of the dataset.
+         */
+        SamplePage: {
+            /** Job Id */
+            job_id: string;
+            /** Task */
+            task: string;
+            /**
+             * Tasks
+             * @description Every task of the job that has samples
+             */
+            tasks: components["schemas"]["SampleTask"][];
+            /** Offset */
+            offset: number;
+            /** Limit */
+            limit: number;
+            /**
+             * Total
+             * @description Samples of the task
+             */
+            total: number;
+            /**
+             * Matching
+             * @description Samples that the filter and the search leave
+             */
+            matching: number;
+            /**
+             * Live
+             * @description Whether the job still runs: these are answers that are not scored yet
+             */
+            live: boolean;
+            /**
+             * Complete
+             * @description Whether these are all samples of the task that were asked for, with scores
+             */
+            complete: boolean;
+            /**
+             * Scored
+             * @description Whether right and wrong can be told: the sample's metric that is most like an accuracy lies between 0 and 1 everywhere, higher is better, and 1 is right. If it cannot, every sample is neither
+             */
+            scored: boolean;
+            /**
+             * Damaged
+             * @description Lines of the file that could not be read and are left out
+             * @default 0
+             */
+            damaged: number;
+            /** Samples */
+            samples: components["schemas"]["Sample"][];
+        };
+        /**
+         * SampleTask
+         * @description A task of a job that has samples.
+         */
+        SampleTask: {
+            /** Task */
+            task: string;
+            /**
+             * Total
+             * @description Samples that there are
+             */
+            total: number;
         };
         /**
          * TaskDetails
@@ -983,6 +1139,23 @@ export interface components {
             done: number;
             /** Total */
             total?: number | null;
+        };
+        /**
+         * UpdateRequest
+         * @description What is to be changed of a job; what is not named stays.
+         */
+        UpdateRequest: {
+            /**
+             * Name
+             * @description A name for people; null takes it away
+             */
+            name?: string | null;
+            /**
+             * Priority
+             * @description Higher starts first; only while the job is queued
+             * @default 0
+             */
+            priority: number;
         };
         /**
          * ServerInfo
@@ -1109,10 +1282,17 @@ export type ModelList = components['schemas']['ModelList'];
 export type Progress = components['schemas']['Progress'];
 export type QueueStatusResponse = components['schemas']['QueueStatusResponse'];
 export type RetryRequest = components['schemas']['RetryRequest'];
+export type Sample = components['schemas']['Sample'];
 export type SampleCount = components['schemas']['SampleCount'];
+export type SampleFilter = components['schemas']['SampleFilter'];
+export type SampleMedia = components['schemas']['SampleMedia'];
+export type SampleMediaList = components['schemas']['SampleMediaList'];
+export type SamplePage = components['schemas']['SamplePage'];
+export type SampleTask = components['schemas']['SampleTask'];
 export type TaskDetails = components['schemas']['TaskDetails'];
 export type TaskList = components['schemas']['TaskList'];
 export type TaskProgress = components['schemas']['TaskProgress'];
+export type UpdateRequest = components['schemas']['UpdateRequest'];
 export type ServerInfo = components['schemas']['ServerInfo'];
 export type ServerState = components['schemas']['ServerState'];
 export type ServerList = components['schemas']['ServerList'];

@@ -56,14 +56,17 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: async args => {
-        const starting = model.startServer({ ...preferences.values.serverArguments, ...serverArguments(args) });
+        const starting = model.startServer({
+          ...preferences.values.serverArguments,
+          ...serverArguments(args)
+        });
         Notification.promise(
           starting.then(({ url }) => url),
           {
             pending: { message: trans.__('Starting an evaluation server…'), options: { autoClose: false } },
             success: {
               message: url => trans.__('An evaluation server runs at %1', String(url)),
-              options: { autoClose: 5000 }
+              options: { autoClose: 2500 }
             },
             error: {
               message: reason => (reason instanceof Error ? reason.message : String(reason)),

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon, caretRightIcon, ellipsesIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import React, { memo, useId, useMemo, useState } from 'react';
+import React, { memo, useMemo, useState } from 'react';
 import { CommandIDs } from '../../commandids';
 import type { IKnownServer } from '../../model/known';
 import { ago } from '../../words/told';
@@ -34,7 +34,6 @@ export const ServerSection = memo(function ServerSection(props: ISectionProps): 
   const { server, filter, jupyterSilent, selected, doing, commands, trans } = props;
   const { info } = server;
   const [open, setOpen] = useState(true);
-  const heading = useId();
   const title = serverTitle(info, trans);
   const stale = jupyterSilent || server.trouble !== '' || info.state !== 'alive';
   const actions = useActions(info.id, commands, props.onMore);
@@ -46,7 +45,8 @@ export const ServerSection = memo(function ServerSection(props: ISectionProps): 
       data-server={info.id}
       data-state={info.state}
       data-stale={stale || undefined}
-      aria-labelledby={heading}
+      // Several may have the same title.
+      aria-label={`${title}, ${info.state_dir || info.id}`}
     >
       <header className="jp-LmmsEval-panel-serverHead">
         <h3>
@@ -58,9 +58,7 @@ export const ServerSection = memo(function ServerSection(props: ISectionProps): 
             onClick={() => setOpen(!open)}
           >
             <Caret.react tag="span" aria-hidden="true" />
-            <span id={heading} className="jp-LmmsEval-panel-serverTitle">
-              {title}
-            </span>
+            <span className="jp-LmmsEval-panel-serverTitle">{title}</span>
             <span
               className="jp-LmmsEval-panel-serverState"
               data-state={jupyterSilent ? undefined : info.state}
