@@ -80,7 +80,8 @@ lock: $(UV) ## Choose the versions of the developer environment anew
 		--no-emit-index-url --no-emit-find-links --output-file $(LOCK) pyproject.toml
 
 wire: $(VENV)/.dev $(VENV)/.node-modules ## Make the extension's types of what the servers say of themselves
-	$(BIN)/python $(LAB)/scripts/wire.py | $(NPM) run wire
+	$(BIN)/python $(LAB)/scripts/wire.py | $(NPM) run wire >$(VENV)/wire.ts
+	@mv $(VENV)/wire.ts $(LAB)/src/api/wire.ts
 
 lab: $(VENV)/.dev ## Build the extension of JupyterLab and link it into the environment
 	@$(MAKE) --no-print-directory $(VENV)/.lab \
