@@ -7,7 +7,8 @@ import { evaluationsIcon } from '../icons';
 import { IEvaluations } from '../tokens';
 import { JOB_TABS, type JobTab } from '../views/job/JobView';
 import { JobPanel } from '../views/job/widget';
-import { jobName, shortId, statusWord, SYMBOLS } from '../views/job/words';
+import { jobName, shortId } from '../views/job/words';
+import { statusWord, SYMBOLS } from '../words/status';
 import { place, reveal } from './place';
 import { jobMeant } from './targets';
 

@@ -15,8 +15,6 @@ export const palette: JupyterFrontEndPlugin<void> = {
   optional: [ICommandPalette, ITranslator],
   activate: (_: JupyterFrontEnd, palette: ICommandPalette | null, translator: ITranslator | null) => {
     const category = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN).__('Evaluations');
-    OFFERED.forEach((command, rank) =>
-      palette?.addItem({ command, category, rank })
-    );
+    OFFERED.forEach((command, rank) => palette?.addItem({ command, category, rank }));
   }
 };

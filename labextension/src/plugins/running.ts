@@ -9,9 +9,9 @@ import { CommandIDs } from '../commandids';
 import { evaluationsIcon } from '../icons';
 import { isFinished, type IKnownServer } from '../model/known';
 import { IEvaluations } from '../tokens';
-import { jobRow, spokenName, SYMBOLS } from '../words/row';
-import { serverTitle } from '../views/panel/serverwords';
-import { serverDetails } from '../words/server';
+import { jobRow, spokenName } from '../words/row';
+import { serverDetails, serverTitle } from '../words/server';
+import { SYMBOLS } from '../words/status';
 import { TRANSLATION_DOMAIN } from './evaluations';
 
 /** Lists servers and their unfinished jobs among what runs. */

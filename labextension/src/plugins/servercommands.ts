@@ -8,7 +8,7 @@ import { CommandIDs } from '../commandids';
 import { isFinished, type IKnownServer } from '../model/known';
 import { IPreferences } from '../model/preferences';
 import { IEvaluations } from '../tokens';
-import { serverTitle } from '../views/panel/serverwords';
+import { serverTitle } from '../words/server';
 import { TRANSLATION_DOMAIN } from './evaluations';
 import { SERVER_ARGS, serverMeant } from './targets';
 

@@ -13,16 +13,6 @@ import { shorten } from './shorten';
 
 /** Characters of a job's id that tell it from the others. */
 export const SHORT_ID = 8;
-/** In the order in which they are of interest. */
-export const STATUSES: ReadonlyArray<JobStatus> = ['running', 'queued', 'completed', 'failed', 'cancelled'];
-/** Beside the word, never in its place. */
-export const SYMBOLS: Record<JobStatus, string> = {
-  queued: '○',
-  running: '●',
-  completed: '✓',
-  failed: '✗',
-  cancelled: '⊘'
-};
 /** Characters of a note. */
 const NOTE = 160;
 const USUAL_PHASES = ['answering', 'done'];

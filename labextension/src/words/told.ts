@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { grouped } from './numbers';
-import { STATUSES, spokenName, type IRow } from './row';
+import { spokenName, type IRow } from './row';
+import { STATUSES, statusWord } from './status';
 
 /**
  * Say which jobs entered another status, for people who hear the page.
@@ -11,12 +12,12 @@ import { STATUSES, spokenName, type IRow } from './row';
 export function told(rows: ReadonlyArray<IRow>, trans: TranslationBundle): string {
   if (rows.length <= 3) {
     return rows
-      .map(row => capitalized(trans.__('%1 is %2.', spokenName(row, trans), trans.__(row.status))))
+      .map(row => capitalized(trans.__('%1 is %2.', spokenName(row, trans), statusWord(row.status, trans))))
       .join(' ');
   }
   const counts = STATUSES.map(status => [status, rows.filter(row => row.status === status).length] as const);
   const parts = counts.filter(([, count]) => count);
-  return `${parts.map(([status, count]) => `${grouped(count)} ${trans.__(status)}`).join(', ')}.`;
+  return `${parts.map(([status, count]) => `${grouped(count)} ${statusWord(status, trans)}`).join(', ')}.`;
 }
 
 /**

@@ -7,7 +7,8 @@ import { CommandIDs } from '../../commandids';
 import { isFinished } from '../../model/known';
 import { sentence } from './loading';
 import { Trouble } from './Telling';
-import { jobName, statusWord, SYMBOLS } from './words';
+import { statusWord, SYMBOLS } from '../../words/status';
+import { jobName } from './words';
 
 /** A job's name and state, and what can be done with it. */
 export function Heading(props: {

@@ -2,8 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { Button } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 import type { Attempt, Failure, JobInfo, JobResults } from '../../api/wire';
+import { clock } from '../../words/numbers';
+import { useNow } from '../now';
 import type { ILoaded } from './loading';
-import { useNow } from './loading';
 import { Progress } from './Progress';
 import { requestCode, requestRows } from './request';
 import { Trouble, Wide } from './Telling';
@@ -12,7 +13,6 @@ import {
   attemptEnd,
   attemptSeconds,
   causeWord,
-  clock,
   count,
   moment,
   seconds,
@@ -28,7 +28,7 @@ export function Overview(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { job, results, active, trans } = props;
-  const now = useNow(active && (job.status === 'running' || job.status === 'queued'));
+  const now = useNow(active && (job.status === 'running' || job.status === 'queued'), 1000);
   return (
     <div className="jp-LmmsEval-view-overview">
       {job.status === 'queued' && <Waiting job={job} trans={trans} />}

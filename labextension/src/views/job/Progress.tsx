@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 import type { JobInfo } from '../../api/wire';
-import { clock, fraction, outOf, rate } from './words';
+import { clock } from '../../words/numbers';
+import { fraction, outOf, rate } from './words';
 
 /** How far a job is: all samples, and those of each task. */
 export function Progress({ job, trans }: { job: JobInfo; trans: TranslationBundle }): JSX.Element | null {

@@ -5,12 +5,12 @@ import { Button } from '@jupyterlab/ui-components';
 import React, { useMemo, useState } from 'react';
 import { sentence } from './loading';
 import { parseResults, type IResultsFile } from './resultsfile';
+import { clock } from '../../words/numbers';
 import { Samples } from './Samples';
 import { FileSamples } from './samplesource';
 import { Scores } from './Scores';
 import { Tabs } from './Tabs';
 import { Nothing, Trouble } from './Telling';
-import { clock } from './words';
 
 type ResultsTab = 'scores' | 'samples' | 'run';
 

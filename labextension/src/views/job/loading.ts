@@ -69,20 +69,6 @@ export function useRepeated(work: () => Promise<void>, interval: number, wanted:
   }, [interval, wanted]);
 }
 
-/** Now, in milliseconds since the epoch; it goes on each second while that is wanted. */
-export function useNow(wanted: boolean): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    if (!wanted) {
-      setNow(Date.now());
-      return;
-    }
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [wanted]);
-  return now;
-}
-
 /** A value that holds still until it has not changed for a while. */
 export function useSettled<T>(value: T, milliseconds: number): T {
   const [settled, setSettled] = useState(value);

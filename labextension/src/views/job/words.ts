@@ -1,33 +1,9 @@
 /** How a job is put into words: pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Attempt, JobInfo, JobStatus, Progress } from '../../api/wire';
+import type { Attempt, JobInfo, Progress } from '../../api/wire';
 import { isFinished } from '../../model/known';
-
-/** Beside the word, so that no status is told by colour alone. */
-export const SYMBOLS: Readonly<Record<JobStatus, string>> = {
-  queued: '○',
-  running: '●',
-  completed: '✓',
-  failed: '✗',
-  cancelled: '⊘'
-};
-
-/** The word for a status. */
-export function statusWord(status: JobStatus, trans: TranslationBundle): string {
-  switch (status) {
-    case 'queued':
-      return trans.__('queued');
-    case 'running':
-      return trans.__('running');
-    case 'completed':
-      return trans.__('completed');
-    case 'failed':
-      return trans.__('failed');
-    case 'cancelled':
-      return trans.__('cancelled');
-  }
-}
+import { clock } from '../../words/numbers';
 
 /** A job's name, or the beginning of its id. */
 export function jobName(job: JobInfo): string {
@@ -42,14 +18,6 @@ export function shortId(id: string): string {
 /** Whether a job has scores; one that was told to finish early has them too. */
 export function hasScores(job: JobInfo): boolean {
   return job.status === 'completed' || job.partial;
-}
-
-/** A duration as `m:ss` or `h:mm:ss`. */
-export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const two = (number: number) => String(number).padStart(2, '0');
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
 /** A duration as people say it: seconds with their parts, longer ones as on a clock. */

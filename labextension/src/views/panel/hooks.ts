@@ -18,20 +18,6 @@ export function useSignal<T, U>(signal: ISignal<T, U>): void {
   }, [signal]);
 }
 
-/** The time in milliseconds, looked at every few seconds while it matters. */
-export function useNow(matters: boolean, every = 5000): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    if (!matters) {
-      return;
-    }
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), every);
-    return () => clearInterval(timer);
-  }, [matters, every]);
-  return now;
-}
-
 /** What is being done with a job, from the click until the server has answered. */
 export type Doing = 'cancelling' | 'finishing' | 'queueing';
 

@@ -8,7 +8,7 @@ import type { IEvaluations } from '../../tokens';
 import { SHORT_ID } from '../../words/row';
 import { clientCode } from './clientcode';
 import { dragCode } from './dragging';
-import { EvaluationsView } from './evaluations';
+import { EvaluationsView } from './Evaluations';
 
 export const PANEL_ID = 'jp-lmms-eval-panel';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { clientCode } from '../clientcode';
 import { EVERYTHING, foremost, listing } from '../listing';
 import { choose, NOTHING } from '../selection';
-import { shortFolder } from '../serverwords';
+import { shortFolder } from '../../../words/server';
 import { job, server } from './scripted';
 
 describe('code for a notebook', () => {

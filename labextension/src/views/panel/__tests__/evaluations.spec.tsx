@@ -4,7 +4,7 @@ import React from 'react';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CommandIDs } from '../../../commandids';
 import type { IKnownServer } from '../../../model/known';
-import { EvaluationsView } from '../evaluations';
+import { EvaluationsView } from '../Evaluations';
 import { device, job, recorded, Scripted, server } from './scripted';
 
 const trans = nullTranslator.load('');

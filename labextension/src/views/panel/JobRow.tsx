@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ellipsesIcon, LabIcon, redoIcon, stopIcon } from '@jupyterlab/ui-components';
 import React, { memo } from 'react';
 import { isFinished } from '../../model/known';
-import { spokenName, SYMBOLS, type IRow } from '../../words/row';
+import { spokenName, type IRow } from '../../words/row';
+import { statusWord, SYMBOLS } from '../../words/status';
 import type { Doing } from './hooks';
 
 /** What a person does with a row. */
@@ -66,7 +67,7 @@ export const JobRow = memo(function JobRow({
         </div>
         <div className="jp-LmmsEval-panel-line jp-LmmsEval-panel-dim">
           <span className="jp-LmmsEval-panel-jobStatus">
-            {doing ? doingWord(doing, trans) : trans.__(row.status)}
+            {doing ? doingWord(doing, trans) : statusWord(row.status, trans)}
           </span>
           <span className="jp-LmmsEval-panel-jobWhat">
             {row.model} · {row.tasks}

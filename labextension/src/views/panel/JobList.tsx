@@ -3,7 +3,7 @@ import React, { memo, useCallback, useRef, useState } from 'react';
 import { jobKey } from '../../model/evaluations';
 import type { IRow } from '../../words/row';
 import type { Doing } from './hooks';
-import { JobRow, type IRowActions } from './jobrow';
+import { JobRow, type IRowActions } from './JobRow';
 import type { IChosen } from './selection';
 
 interface IJobListProps {

@@ -7,10 +7,11 @@ import { jobKey } from '../../model/evaluations';
 import { isFinished } from '../../model/known';
 import type { IEvaluations, IJobChanged } from '../../tokens';
 import { ago, told } from '../../words/told';
-import { FilterBar } from './filterbar';
-import { useDoing, useNow, useSignal } from './hooks';
+import { FilterBar } from './FilterBar';
+import { useNow } from '../now';
+import { useDoing, useSignal } from './hooks';
 import { EVERYTHING, matches, rowOf, statusCounts } from './listing';
-import { ServerSection } from './section';
+import { ServerSection } from './ServerSection';
 import { choose, NOTHING, type IChosen } from './selection';
 
 interface IEvaluationsProps {

@@ -5,13 +5,14 @@ import React, { memo, useMemo, useState } from 'react';
 import { CommandIDs } from '../../commandids';
 import type { IKnownServer } from '../../model/known';
 import { ago } from '../../words/told';
-import { Devices } from './devices';
-import { useNow, type Doing } from './hooks';
-import { JobList } from './joblist';
-import type { IRowActions } from './jobrow';
+import { Devices } from './Devices';
+import { useNow } from '../now';
+import type { Doing } from './hooks';
+import { JobList } from './JobList';
+import type { IRowActions } from './JobRow';
 import { foremost, listing, STEP, type IFilter, type IListing } from './listing';
 import type { IChosen } from './selection';
-import { serverTitle, shortFolder, STATE_SYMBOLS, stateWord } from './serverwords';
+import { serverTitle, shortFolder, STATE_SYMBOLS, stateWord } from '../../words/server';
 
 interface ISectionProps {
   server: IKnownServer;

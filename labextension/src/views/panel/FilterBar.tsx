@@ -3,7 +3,7 @@ import { InputGroup, searchIcon } from '@jupyterlab/ui-components';
 import React, { memo } from 'react';
 import type { JobStatus } from '../../api/wire';
 import { grouped } from '../../words/numbers';
-import { STATUSES, SYMBOLS } from '../../words/row';
+import { STATUSES, statusWord, SYMBOLS } from '../../words/status';
 import type { IFilter } from './listing';
 
 interface IFilterBarProps {
@@ -50,7 +50,7 @@ export const FilterBar = memo(function FilterBar({
             <span className="jp-LmmsEval-panel-symbol" aria-hidden="true">
               {SYMBOLS[status]}
             </span>
-            <span>{trans.__(status)}</span>
+            <span>{statusWord(status, trans)}</span>
             <span className="jp-LmmsEval-panel-number">{grouped(counts.get(status) ?? 0)}</span>
           </button>
         ))}
