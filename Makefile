@@ -42,7 +42,7 @@ test: $(VENV)/.dev $(VENV)/.old-kernel browser hub lab ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
-	$(PYTEST) --numprocesses 2 --dist worksteal $(addprefix --ignore ,$(ALONE) tests/chaos)
+	$(PYTEST) --numprocesses 3 --dist worksteal $(addprefix --ignore ,$(ALONE) tests/chaos)
 	$(PYTEST) tests/browser tests/packaging
 	$(PYTEST) tests/chaos >$(VENV)/chaos.log 2>&1 & chaos=$$!; $(PYTEST) tests/kernel tests/hub; others=$$?; \
 		wait $$chaos; chaos=$$?; cat $(VENV)/chaos.log; exit $$((others | chaos))

@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     environment: 'jsdom',
+    // Files share what they import: Jupyter's packages take seconds to load.
+    isolate: false,
     setupFiles: ['./vitest.setup.ts'],
     include: ['src/**/__tests__/**/*.spec.{ts,tsx}'],
     // Jupyter's packages are made for bundlers: plain Node does not resolve what they import.

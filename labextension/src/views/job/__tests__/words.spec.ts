@@ -1,7 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 import type { JobInfo } from '../../../api/wire';
-import { asSentence, clock, fraction, jobName, rate, seconds } from '../words';
+import { clock } from '../../../words/numbers';
+import { asSentence, fraction, jobName, rate, seconds } from '../words';
 
 const trans = nullTranslator.load('test');
 const job = (more: Partial<JobInfo>) =>
