@@ -21,8 +21,12 @@ apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -
 	&& apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
 
 PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
-# What people feel, such as a click beside a busy cell, is tested with the machine to itself. Chaos mostly waits.
-ALONE := tests/browser tests/packaging tests/kernel tests/hub
+# What people feel, such as a click beside a busy cell, is tested with little beside it. Chaos mostly waits.
+STORY := tests/browser/test_lab_story.py
+LATER := tests/browser tests/packaging tests/kernel tests/hub tests/chaos
+# Two runs side by side; the second one's words come when both are over.
+side_by_side = $(PYTEST) $(2) >$(VENV)/beside.log 2>&1 & beside=$$!; $(PYTEST) $(1); first=$$?; \
+	wait $$beside; second=$$?; cat $(VENV)/beside.log; exit $$((first | second))
 
 # Node 20 or later, from Python's package index where the machine has none.
 node = { node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
@@ -42,10 +46,9 @@ test: $(VENV)/.dev $(VENV)/.old-kernel browser hub lab ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
-	$(PYTEST) --numprocesses 3 --dist worksteal $(addprefix --ignore ,$(ALONE) tests/chaos)
-	$(PYTEST) tests/browser tests/packaging
-	$(PYTEST) tests/chaos >$(VENV)/chaos.log 2>&1 & chaos=$$!; $(PYTEST) tests/kernel tests/hub; others=$$?; \
-		wait $$chaos; chaos=$$?; cat $(VENV)/chaos.log; exit $$((others | chaos))
+	$(PYTEST) --numprocesses 3 --dist worksteal $(addprefix --ignore ,$(LATER))
+	@$(call side_by_side,tests/browser --ignore $(STORY),tests/packaging $(STORY) tests/hub)
+	@$(call side_by_side,tests/kernel,tests/chaos)
 endif
 
 chaos: $(VENV)/.dev ## Run 200 jobs under random faults, then check that nothing is lost

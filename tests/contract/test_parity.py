@@ -43,7 +43,7 @@ cli_evaluate()
 CASES = [
     ("tiny_llava", ("digits_read",), 12),
     ("tiny_llava", ("digits_choice",), 12),
-    ("tiny_llava", ("digits_read", "digits_choice", "numbers_read"), 60),
+    ("tiny_llava", ("digits_read", "digits_choice", "numbers_read"), 16),
     ("tiny_qwen2_5_vl", ("digits_read",), 40),
     ("tiny_qwen2_5_vl", ("digits_read", "numbers_read"), None),
 ]
