@@ -218,6 +218,7 @@ export class Evaluations implements IEvaluations {
       if (this.isDisposed) {
         return;
       }
+      const first = this._heardAt === null;
       this._heardAt = Date.now();
       const ids = new Set(listed.map(info => info.id));
       for (const id of this.questions.keys()) {
@@ -225,7 +226,8 @@ export class Evaluations implements IEvaluations {
           this.questions.delete(id);
         }
       }
-      this.keep(relisted(this._servers, listed), '');
+      // That there is no server is news too, once.
+      this.keep(relisted(this._servers, listed), '', first);
     } catch (error) {
       this.greeted &&= !(error instanceof Refusal && error.status === 0); // another Jupyter may answer next
       this.keep(this._servers, error instanceof Error ? error.message : String(error));
@@ -405,12 +407,13 @@ export class Evaluations implements IEvaluations {
   }
 
   /** Take in a new state, and tell if something that is shown is different. */
-  private keep(after: ReadonlyArray<IKnownServer>, trouble = this._trouble): void {
+  private keep(after: ReadonlyArray<IKnownServer>, trouble = this._trouble, news = false): void {
     if (this.isDisposed) {
       return;
     }
     const before = this._servers;
     const differs =
+      news ||
       trouble !== this._trouble ||
       after.length !== before.length ||
       after.some((server, index) => looksDifferent(server, before[index]));

@@ -51,6 +51,14 @@ test('servers, jobs and devices are known after a refresh', async () => {
   expect(model.trouble).toBe('');
 });
 
+test('that there is no server is told once', async () => {
+  model.begin();
+  await vi.waitFor(() => expect(model.heardAt).not.toBeNull());
+  expect(changes).toBe(1);
+  await model.refresh();
+  expect(changes).toBe(1);
+});
+
 test('what changes is heard without being asked for again, and only what changed is asked', async () => {
   const server = jupyter.add('a');
   server.tell('one', 'queued');

@@ -12,6 +12,8 @@ export function useSignal<T, U>(signal: ISignal<T, U>): void {
   useEffect(() => {
     const slot = (): void => again();
     signal.connect(slot);
+    // What changed between the first rendering and now was not heard.
+    again();
     return () => {
       signal.disconnect(slot);
     };
