@@ -22,7 +22,7 @@ apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -
 
 PYTEST := LMMS_EVAL_TEST_OLD_KERNEL=$(CURDIR)/$(OLD)/bin/python $(BIN)/python -m pytest
 # What people feel, such as a click beside a busy cell, is tested with little beside it. Chaos mostly waits.
-STORY := tests/browser/test_lab_story.py
+STORIES := tests/browser/test_story.py tests/browser/test_lab_story.py
 LATER := tests/browser tests/packaging tests/kernel tests/hub tests/chaos
 # Two runs side by side; the second one's words come when both are over.
 side_by_side = $(PYTEST) $(2) >$(VENV)/beside.log 2>&1 & beside=$$!; $(PYTEST) $(1); first=$$?; \
@@ -47,7 +47,7 @@ ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
 	$(PYTEST) --numprocesses 3 --dist worksteal $(addprefix --ignore ,$(LATER))
-	@$(call side_by_side,tests/browser --ignore $(STORY),tests/packaging $(STORY) tests/hub)
+	@$(call side_by_side,tests/browser $(addprefix --ignore ,$(STORIES)),tests/packaging $(STORIES) tests/hub)
 	@$(call side_by_side,tests/kernel,tests/chaos)
 endif
 

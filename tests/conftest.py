@@ -27,6 +27,9 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
+# For servers that evaluate little or nothing: their template would import lmms-eval for seconds, and for nobody.
+IMPORTS_NOTHING = "--fresh-processes"
+
 
 @dataclass
 class Server:

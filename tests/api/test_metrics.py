@@ -18,7 +18,7 @@ from jupyter_lmms_eval.engine.placement import WaitingJob, place
 from jupyter_lmms_eval.protocol.jobs import Attempt, EvaluateRequest, JobInfo, JobStatus, Progress
 from jupyter_lmms_eval.protocol.server import Device
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, run_server
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -42,7 +42,7 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 @pytest.fixture
 def quiet(tmp_path: Path) -> Iterator[Server]:
     waiting_jobs(tmp_path / "quiet", 3)
-    with run_server(tmp_path / "quiet", "--cpu-slots", "2") as server:
+    with run_server(tmp_path / "quiet", IMPORTS_NOTHING, "--cpu-slots", "2") as server:
         yield server
 
 

@@ -20,7 +20,7 @@ from jupyter_lmms_eval.engine.ledger import JobLedger
 from jupyter_lmms_eval.engine.queueing import JobQueue
 from jupyter_lmms_eval.engine.store import JobStore
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, run_server
 
 Start = Callable[..., Server]
 
@@ -33,7 +33,7 @@ def jobs(tmp_path: Path) -> list[str]:
 @pytest.fixture
 def waiting(jobs: list[str], start_server: Start) -> Server:
     """A server with five jobs that wait."""
-    server = start_server("--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     server.client.changed_jobs(0)  # why they wait is news once
     return server
 
@@ -56,7 +56,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with five jobs that wait, for tests that change none of them."""
     state_dir = tmp_path_factory.mktemp("quiet")
     waiting_jobs(state_dir, 5)
-    with run_server(state_dir, "--cpu-slots", "1") as server:
+    with run_server(state_dir, IMPORTS_NOTHING, "--cpu-slots", "1") as server:
         server.client.changed_jobs(0)
         yield server
 
@@ -209,7 +209,7 @@ def test_a_tag_of_an_earlier_server_means_nothing_to_the_next(
 ) -> None:
     tags = {path: http.get(path).headers["etag"] for path in ("/jobs", f"/jobs/{jobs[0]}", "/queue")}
     waiting.end()
-    second = start_server("--cpu-slots", "1")
+    second = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     for path, tag in tags.items():
         headers = {"Authorization": f"Bearer {second.token}", "If-None-Match": tag}
         assert httpx.get(second.url + path, headers=headers).status_code == 200

@@ -13,7 +13,7 @@ import pytest
 from jupyter_lmms_eval.client.errors import EvalServerError
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, eventually
+from tests.conftest import IMPORTS_NOTHING, Server, eventually
 from tests.tasks import write_gated_task
 
 Start = Callable[..., Server]
@@ -25,7 +25,7 @@ def patch(server: Server, job_id: str, **changes: Any) -> httpx.Response:
 
 def test_a_job_overtakes_others_and_stays_there(start_server: Start, tmp_path: Path) -> None:
     first, second, third = waiting_jobs(tmp_path / "state", 3)
-    server = start_server(state_dir=tmp_path / "state")
+    server = start_server(IMPORTS_NOTHING, state_dir=tmp_path / "state")
     since = server.client.list_jobs()["revision"]
     changed = server.client.update(third, priority=5, name="urgent")
     assert (changed["position_in_queue"], changed["request"]["priority"]) == (0, 5)
@@ -37,7 +37,7 @@ def test_a_job_overtakes_others_and_stays_there(start_server: Start, tmp_path: P
     assert server.client.get_queue_status()["queued_jobs"] == [second, third, first]
 
     server.end(signal.SIGKILL)
-    again = start_server(state_dir=tmp_path / "state")
+    again = start_server(IMPORTS_NOTHING, state_dir=tmp_path / "state")
     assert again.client.get_queue_status()["queued_jobs"] == [second, third, first]
     assert again.client.get_job(third)["request"]["name"] == "urgent"
 
@@ -94,7 +94,7 @@ def test_nothing_else_of_a_job_can_be_changed(server: Server, changes: dict[str,
 
 def test_a_name_can_be_taken_away(start_server: Start, tmp_path: Path) -> None:
     (job_id,) = waiting_jobs(tmp_path / "state", 1)
-    server = start_server(state_dir=tmp_path / "state")
+    server = start_server(IMPORTS_NOTHING, state_dir=tmp_path / "state")
     server.client.update(job_id, name="mine")
     assert patch(server, job_id, name=None).json()["request"]["name"] is None
     assert patch(server, "no-such-job", name="x").status_code == 404

@@ -20,7 +20,7 @@ from jupyter_lmms_eval.client.event_stream import Event, EventStream
 from jupyter_lmms_eval.client.waiting import left_to_sleep, next_look
 from tests.api.seeding import waiting_jobs
 from tests.client.speaking_server import SpeakingServer, make_job
-from tests.conftest import Server
+from tests.conftest import IMPORTS_NOTHING, Server
 
 Start = Callable[..., Server]
 STREAM = 'id: 4\n\n: still here\n\nevent: job\nid: 7\ndata: {"job_id": "ä"}\n\nevent: restarted\nid: 2\ndata: {}\n\n'
@@ -72,7 +72,7 @@ def soon(action: Callable[[], Any], seconds: float = 0.5) -> threading.Timer:
 
 def test_both_clients_hear_of_changes_as_they_happen(start_server: Start, tmp_path: Path) -> None:
     jobs = waiting_jobs(tmp_path / "state", 6)
-    server = start_server("--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     since = server.client.changed_jobs(0)["revision"]
 
     def cancel(*job_ids: str) -> None:
@@ -116,14 +116,14 @@ def test_both_clients_hear_of_changes_as_they_happen(start_server: Start, tmp_pa
 
 def test_a_listener_outlives_the_server_it_listens_to(start_server: Start, tmp_path: Path) -> None:
     jobs = waiting_jobs(tmp_path / "state", 2)
-    first = start_server("--cpu-slots", "1")
+    first = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     port = str(first.record.port)
     told = first.client.events(first.client.changed_jobs(0)["revision"])
     timer = soon(lambda: httpx.delete(f"{first.url_with_token}/jobs/{jobs[0]}"))
     assert next(told)["job_id"] == jobs[0]
     timer.join()
     first.end()
-    second = start_server("--cpu-slots", "1", "--port", port, f"--token={first.token}")
+    second = start_server(IMPORTS_NOTHING, "--cpu-slots", "1", "--port", port, f"--token={first.token}")
     httpx.delete(f"{second.url_with_token}/jobs/{jobs[1]}").raise_for_status()
     heard = next(told)
     while heard["status"] != "cancelled":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, run_server
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with three jobs that wait for ever."""
     state_dir = tmp_path_factory.mktemp("guarded")
     waiting_jobs(state_dir, 3)
-    with run_server(state_dir, "--cpu-slots", "1") as server:
+    with run_server(state_dir, IMPORTS_NOTHING, "--cpu-slots", "1") as server:
         yield server
 
 

@@ -16,7 +16,7 @@ from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from jupyter_lmms_eval.engine.storage import LOOK_AGAIN_SECONDS, Storage
 from jupyter_lmms_eval.engine.validation import trusts_remote_code
 from jupyter_lmms_eval.runner.logfile import MOST_BYTES, LogFilter
-from tests.conftest import Server
+from tests.conftest import IMPORTS_NOTHING, Server
 
 Start = Callable[..., Server]
 WAITS: dict[str, Any] = {"model": "dummy", "tasks": ["digits_read"], "device": "cpu"}
@@ -60,7 +60,7 @@ def test_code_of_a_checkpoint_is_not_asked_for(arguments: object) -> None:
 def test_what_runs_code_is_off_until_the_operator_says_so(start_server: Start, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "evil.yaml").write_text("task: evil\ndoc_to_text: !function evil.run\n")
-    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--include-path", str(TASKS_DIR), "--cpu-slots", "1")
     refusals = {
         "--allow-remote-code": {**WAITS, "model_args": {"trust_remote_code": True}},
         f"--include-path {tmp_path / 'mine'}": {**WAITS, "include_path": str(tmp_path / "mine")},
@@ -107,7 +107,7 @@ def test_of_many_changes_a_part_is_told_at_once_and_none_is_left_out(start_serve
     from tests.api.seeding import waiting_jobs
 
     jobs = waiting_jobs(tmp_path / "state", MOST_CHANGES + 50)
-    server = start_server("--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     told: set[str] = set()
     revision, answer = -1, server.client.changed_jobs(0)
     while answer["revision"] > revision:
@@ -159,7 +159,7 @@ def test_a_log_is_cut_where_it_becomes_a_flood_and_says_so() -> None:
 
 
 def test_the_operators_words_are_in_the_documentation(start_server: Start) -> None:
-    server = start_server("--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
     routes = server.client.client.get(f"{server.url}/openapi.json").json()["paths"]
     assert {"413", "415", "429"} <= routes["/evaluate"]["post"]["responses"].keys()
     assert json.dumps(routes).count('"401"') == sum(len(methods) for methods in routes.values())

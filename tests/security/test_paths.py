@@ -16,7 +16,7 @@ from jupyter_lmms_eval.discovery.records import record_path
 from jupyter_lmms_eval.engine.logs import read_log
 from jupyter_lmms_eval.protocol.run import RunFiles
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, run_server
 from tests.security.raw import request
 
 JOB = "00000000-0000-4000-8000-000000000001"
@@ -101,7 +101,7 @@ def test_no_other_user_reads_jobs_or_records(strict_umask: None, tmp_path: Path)
     state_dir = tmp_path / "state"
     state_dir.mkdir(mode=0o755)
     waiting_jobs(state_dir, 1)
-    with run_server(state_dir, "--cpu-slots", "1") as server:
+    with run_server(state_dir, IMPORTS_NOTHING, "--cpu-slots", "1") as server:
         answer = httpx.post(
             f"{server.url}/evaluate",
             json={"model": "dummy", "tasks": ["mme"], "model_args": {"api_key": "key-of-the-user"}},
@@ -130,7 +130,7 @@ def test_a_record_that_others_may_write_is_not_believed(
 ) -> None:
     from jupyter_lmms_eval.discovery.records import read_record
 
-    server = start_server()
+    server = start_server(IMPORTS_NOTHING)
     path = record_path(server.record.id)
     assert json.loads(path.read_bytes())["token"] == server.token
     path.chmod(0o622)

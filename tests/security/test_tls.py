@@ -18,7 +18,7 @@ from jupyter_lmms_eval.discovery import Liveness, running_servers
 from jupyter_lmms_eval.discovery.certificate import own_certificate, trusting
 from jupyter_lmms_eval.hosting.tls import TlsUnusable, check_certificate
 from jupyter_lmms_eval.serverext.upstream import Upstream
-from tests.conftest import Server, alone, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, alone, run_server
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
@@ -37,7 +37,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     certificate, key = make_certificate(folder, "node-1.example.org")
     # Its owner's programs ask it as localhost, whatever its certificate is for.
     arguments = (f"--tls-certificate={certificate}", f"--tls-key={key}", "--cpu-slots", "1")
-    with alone(folder / "runtime"), run_server(folder / "state", *arguments) as server:
+    with alone(folder / "runtime"), run_server(folder / "state", IMPORTS_NOTHING, *arguments) as server:
         yield server
 
 
@@ -121,7 +121,7 @@ def test_who_listens_for_other_machines_is_told_what_it_means(start_server: Call
     assert "--tls-certificate" in plain
     (encrypted,) = exposure(ServerArgs(host="0.0.0.0", tls_certificate="a", tls_key="b"))
     assert "not encrypted" not in encrypted
-    server = start_server("--host", "0.0.0.0", "--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--host", "0.0.0.0", "--cpu-slots", "1")
     assert plain in server.client.health()["notices"]
     assert server.log.read_text().count("Other machines reach this server") == 1
 

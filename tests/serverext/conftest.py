@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server, alone, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, alone, run_server
 
 # As a hub would have it: below a path, with an escaped character in it.
 BASE = "/user/jo%40example.org"
@@ -169,7 +169,7 @@ def waiting(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """An evaluation server with jobs that wait for more devices than there are."""
     state_dir = tmp_path_factory.mktemp("waiting")
     waiting_jobs(state_dir, 20)
-    with run_server(state_dir, "--cpu-slots", "1") as server:
+    with run_server(state_dir, IMPORTS_NOTHING, "--cpu-slots", "1") as server:
         server.client.changed_jobs(0)
         yield server
 

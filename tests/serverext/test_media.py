@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.api.seeding import waiting_jobs
-from tests.conftest import Server
+from tests.conftest import IMPORTS_NOTHING, Server
 from tests.serverext.conftest import Jupyter
 
 Start = Callable[..., Server]
@@ -17,7 +17,7 @@ Start = Callable[..., Server]
 
 @pytest.mark.evaluation
 def test_samples_and_pictures_are_shown_through_jupyter(jupyter: Jupyter, start_server: Start) -> None:
-    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "1")
+    server = start_server(IMPORTS_NOTHING, "--include-path", str(TASKS_DIR), "--cpu-slots", "1")
     job_id = server.client.evaluate("dummy", ["numbers_read"], model_args={"response": "7"}, limit=4)["job_id"]
     server.client.wait_for_job(job_id, verbose=False)
     with jupyter.browser() as browser:
@@ -42,7 +42,7 @@ def test_samples_and_pictures_are_shown_through_jupyter(jupyter: Jupyter, start_
 
 def test_a_job_is_changed_through_jupyter(jupyter: Jupyter, start_server: Start, tmp_path: Path) -> None:
     first, second = waiting_jobs(tmp_path / "state", 2)
-    server = start_server(state_dir=tmp_path / "state")
+    server = start_server(IMPORTS_NOTHING, state_dir=tmp_path / "state")
     with jupyter.client() as client:
         changed = client.patch(f"/lmms-eval/servers/{server.record.id}/jobs/{second}", json={"priority": 2})
     assert (changed.status_code, changed.json()["position_in_queue"]) == (200, 0)

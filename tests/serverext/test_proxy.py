@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.conftest import Server, eventually
+from tests.conftest import IMPORTS_NOTHING, Server, eventually
 from tests.serverext.conftest import BASE, Jupyter, queued
 
 Start = Callable[..., Server]
@@ -104,7 +104,7 @@ def test_a_large_log_is_passed_on_without_being_kept(jupyter: Jupyter, way: http
 
 
 def test_a_server_that_is_stopped_is_busy_and_one_that_is_killed_is_gone(jupyter: Jupyter, start_server: Start) -> None:
-    server = start_server()
+    server = start_server(IMPORTS_NOTHING)
     with jupyter.client() as client:
         info = client.get(f"/lmms-eval/servers/{server.record.id}").json()
         assert info["state"] == "alive"
@@ -131,7 +131,7 @@ def test_a_server_that_is_stopped_is_busy_and_one_that_is_killed_is_gone(jupyter
 
 
 def test_a_server_that_dies_within_an_answer_leaves_no_whole_looking_one(jupyter: Jupyter, start_server: Start) -> None:
-    server = start_server()
+    server = start_server(IMPORTS_NOTHING)
     with jupyter.client() as client, client.stream("GET", f"{below(jupyter, server)}/events") as answer:
         pieces = answer.iter_raw()
         next(pieces)

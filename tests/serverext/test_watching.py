@@ -20,7 +20,7 @@ from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from jupyter_lmms_eval.serverext.app import LmmsEvalExtension
 from jupyter_lmms_eval.serverext.upstream import Upstream
 from jupyter_lmms_eval.serverext.watching import JobWatch
-from tests.conftest import Server, eventually
+from tests.conftest import IMPORTS_NOTHING, Server, eventually
 from tests.faults.conftest import PLUGIN
 from tests.serverext.conftest import Jupyter, queued, run_jupyter
 
@@ -94,7 +94,7 @@ def test_looking_again_and_again_is_no_activity(jupyter: Jupyter, way: httpx.Cli
 def test_a_server_that_does_not_answer_is_asked_again_later_and_jupyter_ends_in_time(
     tmp_path: Path, start_server: Start
 ) -> None:
-    server = start_server()
+    server = start_server(IMPORTS_NOTHING)
     with run_jupyter(tmp_path / "jupyter") as jupyter:
         eventually(lambda: jupyter.connections_to(server.record.port))
         server.process.send_signal(signal.SIGSTOP)
@@ -143,7 +143,9 @@ def test_a_running_job_is_activity_and_streams_through(jupyter: Jupyter, trouble
         submitted: list[str] = []
 
         def submit() -> None:
-            submitted.append(client.post("evaluate", json=request).json()["job_id"])
+            answer = client.post("evaluate", json=request)
+            assert answer.status_code == 200, answer.text
+            submitted.append(answer.json()["job_id"])
 
         events = heard(jupyter, submit, lambda events: any(one["phase"] == "answering" for one in events))
         job = submitted[0]
