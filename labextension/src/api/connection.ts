@@ -31,6 +31,11 @@ export class Refusal extends Error {
   }
 }
 
+/** What an error says. */
+export function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The way to the extension of Jupyter's server, and through it to the evaluation servers. */
 export class Connection {
   /**
@@ -61,31 +66,47 @@ export class Connection {
    * @throws Refusal - With the server's sentence, or with one of ours if nothing answered.
    */
   async ask<T>(method: string, path: ReadonlyArray<string | number>, asked: IAsked = {}): Promise<T> {
-    const response = await this.send(method, this.url(path, asked.query), asked);
+    const response = await this.send(method, this.url(path, asked.query), 'no-store', asked);
     if (response.status === 204) {
       return undefined as T;
     }
-    const text = await response.text();
-    let answer: unknown;
-    try {
-      answer = JSON.parse(text);
-    } catch {
-      answer = undefined;
-    }
+    const answer = await parsed(response);
     if (response.ok && answer !== undefined) {
       return answer as T;
     }
+    throw this.refusal(response.status, answer);
+  }
+
+  /**
+   * Fetch a picture, video or sound with Jupyter's login, whether that is a cookie or a token.
+   *
+   * @throws Refusal - As for `ask`.
+   */
+  async fetch(path: ReadonlyArray<string | number>, signal?: AbortSignal): Promise<Blob> {
+    const response = await this.send('GET', this.url(path), 'default', { signal });
+    if (response.ok) {
+      return response.blob();
+    }
+    throw this.refusal(response.status, await parsed(response));
+  }
+
+  private refusal(status: number, answer: unknown): Refusal {
     const { detail, message, errors } = (answer ?? {}) as {
       detail?: unknown;
       message?: unknown;
       errors?: FieldError[];
     };
-    const sentence = [detail, message].find(said => typeof said === 'string' && said) as string | undefined;
-    throw new Refusal(response.status, sentence ?? this.unexplained(response.status), errors ?? []);
+    const said = [detail, message].find(each => typeof each === 'string' && each) as string | undefined;
+    return new Refusal(status, said ?? this.unexplained(status), errors ?? []);
   }
 
-  private async send(method: string, url: string, { body, headers, signal }: IAsked): Promise<Response> {
-    const init: RequestInit = { method, cache: 'no-store', headers: { ...headers }, signal };
+  private async send(
+    method: string,
+    url: string,
+    cache: RequestCache,
+    { body, headers, signal }: IAsked
+  ): Promise<Response> {
+    const init: RequestInit = { method, cache, headers: { ...headers }, signal };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
       init.headers = { 'Content-Type': 'application/json', ...headers };
@@ -114,5 +135,15 @@ export class Connection {
       default:
         return this.trans.__('Jupyter answered %1 without a word; its log may say why', status);
     }
+  }
+}
+
+/** The answer as JSON; undefined if it is none. */
+async function parsed(response: Response): Promise<unknown> {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -104,9 +104,15 @@ export class ServerApi {
     return this.ask('GET', ['jobs', id, 'samples', task, docId, 'media'], { signal });
   }
 
+  /** The n-th picture, video or sound of a sample. */
+  medium(id: string, task: string, docId: number, n: number, signal?: AbortSignal): Promise<Blob> {
+    const path = ['servers', this.id, ...mediumPath(id, task, docId, n)];
+    return this.connection.fetch(path, signal);
+  }
+
   /** Address of the n-th picture, video or sound of a sample. */
   mediaUrl(id: string, task: string, docId: number, n: number): string {
-    return this.url(['jobs', id, 'samples', task, docId, 'media', n]);
+    return this.url(mediumPath(id, task, docId, n));
   }
 
   tasks(query: Query, signal?: AbortSignal): Promise<TaskList> {
@@ -133,4 +139,8 @@ export class ServerApi {
   private ask<T>(method: string, path: ReadonlyArray<string | number>, asked: IAsked = {}): Promise<T> {
     return this.connection.ask(method, ['servers', this.id, ...path], asked);
   }
+}
+
+function mediumPath(id: string, task: string, docId: number, n: number): ReadonlyArray<string | number> {
+  return ['jobs', id, 'samples', task, docId, 'media', n];
 }

@@ -1,7 +1,7 @@
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Poll, Throttler } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { Connection, Refusal } from '../api/connection';
+import { Connection, Refusal, sentence } from '../api/connection';
 import { ServerApi } from '../api/server';
 import { ServersApi, type ServerArguments } from '../api/servers';
 import type { JobInfo, JobList, ServerInfo } from '../api/wire';
@@ -230,7 +230,7 @@ export class Evaluations implements IEvaluations {
       this.keep(relisted(this._servers, listed), '', first);
     } catch (error) {
       this.greeted &&= !(error instanceof Refusal && error.status === 0); // another Jupyter may answer next
-      this.keep(this._servers, error instanceof Error ? error.message : String(error));
+      this.keep(this._servers, sentence(error));
       throw error;
     }
   }
@@ -331,7 +331,7 @@ export class Evaluations implements IEvaluations {
   private silence(id: string, error: unknown): void {
     const known = this.server(id);
     if (known && !this.isDisposed) {
-      this.put(silent(known, error instanceof Error ? error.message : String(error)));
+      this.put(silent(known, sentence(error)));
     }
   }
 

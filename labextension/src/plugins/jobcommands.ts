@@ -13,6 +13,7 @@ import {
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { ServerApi } from '../api/server';
 import type { JobInfo } from '../api/wire';
+import { sentence } from '../api/connection';
 import { CommandIDs } from '../commandids';
 import { isFinished } from '../model/known';
 import { IEvaluations } from '../tokens';
@@ -53,8 +54,7 @@ export const jobCommands: JupyterFrontEndPlugin<void> = {
         Promise.all(
           jobs.map(id =>
             action(api, id).catch((reason: unknown) => {
-              const sentence = reason instanceof Error ? reason.message : String(reason);
-              refused.push(trans.__('Job %1: %2', id.slice(0, SHORT_ID), sentence));
+              refused.push(trans.__('Job %1: %2', id.slice(0, SHORT_ID), sentence(reason)));
             })
           )
         )

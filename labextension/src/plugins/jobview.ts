@@ -37,7 +37,6 @@ export const jobView: JupyterFrontEndPlugin<void> = {
         server,
         jobId: job,
         tab,
-        settings: app.serviceManager.serverSettings,
         sanitizer: sanitizer ?? new Sanitizer(),
         commands: app.commands,
         trans

@@ -5,6 +5,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import type { CommandRegistry } from '@lumino/commands';
 import { type ISignal, Signal } from '@lumino/signaling';
 import type { JobInfo, ServerInfo } from '../api/wire';
+import { sentence } from '../api/connection';
 import { CommandIDs } from '../commandids';
 import { evaluationsIcon } from '../icons';
 import { isFinished, type IKnownServer } from '../model/known';
@@ -126,7 +127,7 @@ export class RunningEvaluations implements IRunningSessions.IManager {
   }
 
   private tell(what: string, done: Promise<unknown>): void {
-    done.catch(error => showErrorMessage(what, error instanceof Error ? error.message : String(error)));
+    done.catch(error => showErrorMessage(what, sentence(error)));
   }
 
   private live(): IKnownServer[] {

@@ -4,6 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { cleaningIcon, launchIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { ServerArguments } from '../api/servers';
+import { sentence } from '../api/connection';
 import { CommandIDs } from '../commandids';
 import { isFinished, type IKnownServer } from '../model/known';
 import { IPreferences } from '../model/preferences';
@@ -38,7 +39,7 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
       return known.flatMap(server => (server?.info.state === 'alive' ? [server] : []));
     };
     const tell = (reason: unknown): void => {
-      Notification.error(reason instanceof Error ? reason.message : String(reason), { autoClose: false });
+      Notification.error(sentence(reason), { autoClose: false });
     };
 
     commands.addCommand(CommandIDs.startServer, {
@@ -69,7 +70,7 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
               options: { autoClose: 2500 }
             },
             error: {
-              message: reason => (reason instanceof Error ? reason.message : String(reason)),
+              message: reason => sentence(reason),
               options: { autoClose: false }
             }
           }

@@ -13,6 +13,7 @@ const HEADLINES = [
   'cider'
 ];
 const ENDINGS = ['acc', 'accuracy', 'exact_match', 'overall', 'average', 'score'];
+/** What lmms-eval adds to metrics when a question is asked several times. */
 const STABILITY = ['_expected_accuracy', '_consensus_accuracy', '_internal_variance', '_consistency_rate'];
 
 /**
@@ -25,13 +26,13 @@ export function headline(metrics: ReadonlyArray<Metric>): Metric | undefined {
   const numbers = metrics.filter(metric => metric.value !== null);
   const candidates = numbers.filter(metric => metric.task === numbers[0].task);
   return candidates.reduce<Metric | undefined>(
-    (best, metric) => (best && rank(best.metric) <= rank(metric.metric) ? best : metric),
+    (best, metric) => (best && headlineRank(best.metric) <= headlineRank(metric.metric) ? best : metric),
     undefined
   );
 }
 
 /** How much a metric's name is like an accuracy; the lower, the more. */
-function rank(name: string): number {
+export function headlineRank(name: string): number {
   const lowered = name.toLowerCase();
   if (HEADLINES.includes(lowered)) {
     return HEADLINES.indexOf(lowered);

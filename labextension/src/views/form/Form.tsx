@@ -3,7 +3,7 @@ import { UUID } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Refusal } from '../../api/connection';
+import { Refusal, sentence } from '../../api/connection';
 import type { IKnownServer } from '../../model/known';
 import type { IEvaluations } from '../../tokens';
 import { Accepted, type IAccepted } from './Accepted';
@@ -164,7 +164,7 @@ export function Form(props: IFormProps): React.ReactElement {
         setDraft(before => ({ ...before, server: started, key: '' }));
       }
     } catch (error) {
-      setStartTrouble(error instanceof Error ? error.message : String(error));
+      setStartTrouble(sentence(error));
     } finally {
       setStarting(false);
     }

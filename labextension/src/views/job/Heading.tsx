@@ -5,7 +5,7 @@ import React, { useState } from 'react';
 import type { JobInfo } from '../../api/wire';
 import { CommandIDs } from '../../commandids';
 import { isFinished } from '../../model/known';
-import { sentence } from './loading';
+import { sentence } from '../../api/connection';
 import { Trouble } from './Telling';
 import { statusWord, SYMBOLS } from '../../words/status';
 import { jobName } from './words';

@@ -1,5 +1,4 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import type { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import React, { useCallback, useEffect, useMemo, useReducer } from 'react';
@@ -31,7 +30,6 @@ export interface IJobViewProps {
   tab: JobTab;
   /** Whether anybody can see it. */
   visible: boolean;
-  settings: ServerConnection.ISettings;
   sanitizer: IRenderMime.ISanitizer;
   commands: CommandRegistry;
   trans: TranslationBundle;
@@ -67,7 +65,7 @@ export function JobView(props: IJobViewProps): JSX.Element {
 }
 
 function Job(props: IJobViewProps & { job: JobInfo; trouble: string }): JSX.Element {
-  const { model, server, job, tab, visible, settings, sanitizer, commands, trans, onTab, trouble } = props;
+  const { model, server, job, tab, visible, sanitizer, commands, trans, onTab, trouble } = props;
   const api = useMemo(() => model.api(server), [model, server]);
   const { job_id: id, attempt } = job;
   const scored = hasScores(job);
@@ -80,8 +78,8 @@ function Job(props: IJobViewProps & { job: JobInfo; trouble: string }): JSX.Elem
   const results = useLoaded(visible ? askResults : null);
   const begun = attempt > 0;
   const samples = useMemo(
-    () => (begun && (over || attempt) ? new JobSamples(api, id, settings) : null),
-    [api, id, settings, begun, over, attempt]
+    () => (begun && (over || attempt) ? new JobSamples(api, id) : null),
+    [api, id, begun, over, attempt]
   );
   const read = useCallback((offset: number) => api.log(id, offset), [api, id]);
   return (

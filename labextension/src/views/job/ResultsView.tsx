@@ -3,7 +3,7 @@ import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Button } from '@jupyterlab/ui-components';
 import React, { useMemo, useState } from 'react';
-import { sentence } from './loading';
+import { sentence } from '../../api/connection';
 import { parseResults, type IResultsFile } from './resultsfile';
 import { clock } from '../../words/numbers';
 import { Samples } from './Samples';

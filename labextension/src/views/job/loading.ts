@@ -1,6 +1,6 @@
 import { Poll } from '@lumino/polling';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { Refusal } from '../../api/connection';
+import { Refusal, sentence } from '../../api/connection';
 
 /** Something that is asked for: what came, or why nothing did. */
 export interface ILoaded<T> {
@@ -77,9 +77,4 @@ export function useSettled<T>(value: T, milliseconds: number): T {
     return () => clearTimeout(timer);
   }, [value, milliseconds]);
   return settled;
-}
-
-/** What an error says. */
-export function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -28,19 +28,6 @@ const STABILITY_ENDINGS: ReadonlyArray<[string, boolean | null]> = [
 ];
 /** Stands for "no metric"; its value is 999. */
 const BYPASS = 'bypass';
-const HEADLINES = [
-  'acc',
-  'accuracy',
-  'exact_match',
-  'overall',
-  'average',
-  'acc_norm',
-  'score',
-  'f1',
-  'anls',
-  'cider'
-];
-const HEADLINE_ENDINGS = ['acc', 'accuracy', 'exact_match', 'overall', 'average', 'score'];
 
 /**
  * Read JSON as Python writes it: NaN and Infinity become null.
@@ -97,18 +84,6 @@ export function parseResults(text: string): IResultsFile | null {
     seconds: finite(content.total_evaluation_time_seconds),
     date: typeof content.date === 'string' ? content.date : ''
   };
-}
-
-/** How much a metric's name is like an accuracy; the lower, the more. */
-export function headlineRank(name: string): number {
-  const lowered = name.toLowerCase();
-  if (HEADLINES.includes(lowered)) {
-    return HEADLINES.indexOf(lowered);
-  }
-  if (STABILITY_ENDINGS.some(([ending]) => lowered.endsWith(ending))) {
-    return HEADLINES.length + 2;
-  }
-  return HEADLINES.length + (HEADLINE_ENDINGS.some(ending => lowered.endsWith(ending)) ? 0 : 1);
 }
 
 /** A number as lmms-eval writes it, also as text; null for everything that is none. */

@@ -1,7 +1,8 @@
 /** lmms-eval's `*_samples_<task>.jsonl`, parsed and searched as the server does: pure. */
 
 import type { ISampleQuery, Sample } from '../../api/samples';
-import { headlineRank, isTable, parseJson } from './resultsfile';
+import { headlineRank } from '../../words/headline';
+import { isTable, parseJson } from './resultsfile';
 
 /** What lmms-eval writes of every sample; everything else in a line is a metric. */
 const FIXED = new Set([

@@ -1,6 +1,6 @@
-import type { Contents, ServerConnection } from '@jupyterlab/services';
+import type { Contents } from '@jupyterlab/services';
 import { PathExt } from '@jupyterlab/coreutils';
-import { fetchMedia, type ISampleQuery, type SampleMedia, type SamplePage } from '../../api/samples';
+import type { ISampleQuery, SampleMedia, SamplePage } from '../../api/samples';
 import type { ServerApi } from '../../api/server';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Metric } from '../../api/wire';
@@ -27,14 +27,12 @@ export const LARGEST_FILE = 50 << 20;
 export class JobSamples implements ISampleSource {
   constructor(
     private readonly api: ServerApi,
-    private readonly job: string,
-    private readonly settings: ServerConnection.ISettings
+    private readonly job: string
   ) {
     this.media = {
       list: async (task, docId, signal) => (await this.api.media(this.job, task, docId, signal)).media,
       url: (task, docId, n) => this.api.mediaUrl(this.job, task, docId, n),
-      fetch: (task, docId, n, signal) =>
-        fetchMedia(this.api.mediaUrl(this.job, task, docId, n), this.settings, signal)
+      fetch: (task, docId, n, signal) => this.api.medium(this.job, task, docId, n, signal)
     };
   }
 

@@ -1,5 +1,4 @@
 import { Sanitizer } from '@jupyterlab/apputils';
-import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
@@ -14,7 +13,6 @@ import type { IEvaluations } from '../../../tokens';
 import { JobView, type JobTab } from '../JobView';
 
 const trans = nullTranslator.load('test');
-const settings = ServerConnection.makeSettings();
 const sanitizer = new Sanitizer();
 
 // Machines may be busy.
@@ -85,7 +83,6 @@ function show(model: Known, { tab = 'overview', server = 's' }: { tab?: JobTab; 
       jobId="abcdefgh-1"
       tab={tab}
       visible
-      settings={settings}
       sanitizer={sanitizer}
       commands={commands}
       trans={trans}
