@@ -6,8 +6,10 @@ import base64
 import json
 import selectors
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -56,6 +58,29 @@ def request_bytes(
         lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + content
+
+
+@contextmanager
+def probing(url: str, path: str) -> Iterator[list[float]]:
+    """Ask for something again and again meanwhile; gives how long each answer took (ms)."""
+    times: list[float] = []
+    done = threading.Event()
+
+    def probe() -> None:
+        with Line(url) as line:
+            while not done.is_set():
+                began = time.perf_counter()
+                line.ask(path)
+                times.append((time.perf_counter() - began) * 1000)
+                time.sleep(0.01)
+
+    prober = threading.Thread(target=probe)
+    prober.start()
+    try:
+        yield times
+    finally:
+        done.set()
+        prober.join()
 
 
 class Line:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 
 from ..effort import Effort
 from ..figures import Figure, Target
 from ..servers import Server, Servers, Side, sides
-from ..wire import Line
+from ..wire import Line, probing
 
 CASE = "catalog"
 _LATER = 3
@@ -60,26 +59,17 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
 
 
 def _measured(server: Server) -> _Measured:
-    times: list[float] = []
-    built = threading.Event()
-
-    def probe() -> None:
-        with Line(server.url) as line:
-            while not built.is_set():
-                began = time.perf_counter()
-                line.ask("/health")
-                times.append((time.perf_counter() - began) * 1000)
-                time.sleep(0.01)
-
-    prober = threading.Thread(target=probe)
-    prober.start()
-    spans = []
+    spans: list[float] = []
     with Line(server.url) as line:
-        for _ in range(1 + _LATER):
+
+        def ask() -> None:
             began = time.perf_counter()
             if len(line.ask("/tasks").json()["tasks"]) < 1000:
                 raise RuntimeError("tasks are missing")
             spans.append((time.perf_counter() - began) * 1000)
-            built.set()
-    prober.join()
+
+        with probing(server.url, "/health") as times:
+            ask()
+        for _ in range(_LATER):
+            ask()
     return _Measured(spans[0], spans[1:], max(times))

@@ -6,8 +6,6 @@ import json
 import random
 import shutil
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus,
 from ..effort import Effort
 from ..figures import Figure, Target, quantile
 from ..servers import Server, Servers, Side
-from ..wire import Line, request_bytes, time_requests
+from ..wire import probing, request_bytes, time_requests
 
 CASE = "samples"
 _JOB = "00000000-0000-4000-8000-000000000001"
@@ -60,20 +58,7 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
 
 def _measure(server: Server, effort: Effort, found: dict[str, list[float]]) -> float:
     """Ask for all kinds of pages; gives the longest that the server kept others waiting meanwhile (ms)."""
-    others: list[float] = []
-    done = threading.Event()
-
-    def probe() -> None:
-        with Line(server.url) as line:
-            while not done.is_set():
-                began = time.perf_counter()
-                line.ask("/health")
-                others.append((time.perf_counter() - began) * 1000)
-                time.sleep(0.01)
-
-    prober = threading.Thread(target=probe)
-    prober.start()
-    try:
+    with probing(server.url, "/health") as others:
         for title, (asked, _) in _ASKED.items():
             given = {"limit": _PAGE, **asked}
             given["offset"] = int(given.get("offset", 0) * effort.stored)
@@ -85,9 +70,6 @@ def _measure(server: Server, effort: Effort, found: dict[str, list[float]]) -> f
             if not answer.json()["samples"]:
                 raise RuntimeError(f"samples are missing: {title}")
             found.setdefault(title, []).append(times[0] if once else quantile(times, 0.5))
-    finally:
-        done.set()
-        prober.join()
     return max(others)
 
 

@@ -76,18 +76,15 @@ class MediaProcess:
         async with self._one_at_a_time:
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
-            stayed = self._socket is not None
-            try:
-                answer = await self._answer(request)
-            except (OSError, ValidationError):
-                self.end()
-                if not stayed:
-                    raise self._ended(request) from None
-                try:  # it may have ended while nobody asked
+            # One that stayed may have ended while nobody asked: then another is asked.
+            for _ in range(2 if self._socket is not None else 1):
+                try:
                     answer = await self._answer(request)
+                    break
                 except (OSError, ValidationError):
                     self.end()
-                    raise self._ended(request) from None
+            else:
+                raise MediaUnavailable(f"The process that reads datasets ended amid {request.task}; see {self._log}")
             self._idle_timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end_if_idle)
             return answer
 
@@ -103,9 +100,6 @@ class MediaProcess:
             raise MediaUnavailable(
                 f"The dataset of {request.task} was not read within {patience:g} s, and its reading was ended"
             ) from None
-
-    def _ended(self, request: MediaRequest) -> MediaUnavailable:
-        return MediaUnavailable(f"The process that reads datasets ended amid {request.task}; see {self._log}")
 
     async def _heard(self, connection: socket.socket) -> MediaAnswer:
         while True:

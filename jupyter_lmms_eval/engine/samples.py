@@ -74,8 +74,7 @@ class SampleReader:
         SampleNotFound
             If it has none of this task.
         """
-        if not (info.request.log_samples or info.request.predict_only):
-            raise SamplesNotReady(f"Job {info.job_id} was told not to keep samples (log_samples); submit it with them")
+        _require_kept(info)
         try:
             if info.result is None:
                 return await self._answered(info, wanted)
@@ -91,8 +90,7 @@ class SampleReader:
         SampleNotFound
             If it has none of this task or number. What else `page` raises.
         """
-        if not (info.request.log_samples or info.request.predict_only):
-            raise SamplesNotReady(f"Job {info.job_id} was told not to keep samples (log_samples); submit it with them")
+        _require_kept(info)
         try:
             if info.result is None:
                 journal, lock = self._journal(info)
@@ -150,6 +148,11 @@ class SampleReader:
         while len(self._journals) > MOST_INDEXES:
             self._journals.popitem(last=False)
         return known
+
+
+def _require_kept(info: JobInfo) -> None:
+    if not (info.request.log_samples or info.request.predict_only):
+        raise SamplesNotReady(f"Job {info.job_id} was told not to keep samples (log_samples); submit it with them")
 
 
 def files_of(info: JobInfo) -> dict[str, Path]:

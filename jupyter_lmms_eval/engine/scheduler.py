@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,8 +235,7 @@ class JobScheduler:
         request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
         await self._refuse_if_full()
         # Nothing is awaited between this look and the count.
-        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
-            raise QueueFull(self._settings.max_queued_jobs)
+        self._refuse_if_many_wait()
         self._arriving += 1
         try:
             return await self._store(request, findings, submission)
@@ -266,6 +265,10 @@ class JobScheduler:
             if job is None:
                 await asyncio.to_thread(self._vault.forget, job_id)
         return job
+
+    def _refuse_if_many_wait(self) -> None:
+        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
+            raise QueueFull(self._settings.max_queued_jobs)
 
     async def _refuse_if_full(self) -> None:
         live = {job.directory.name for job in self.ledger.live if not job.info.status.finished}
@@ -384,8 +387,7 @@ class JobScheduler:
         info = await self.get(job_id)
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
-        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
-            raise QueueFull(self._settings.max_queued_jobs)
+        self._refuse_if_many_wait()
         request, secrets = await asyncio.to_thread(self._with_secrets, info, given)
         if secrets:
             # The end of the job may still be on its way to the disk, and takes the old ones away.
@@ -436,17 +438,17 @@ class JobScheduler:
                 raise JobNotQueued(f"Job {job_id} {how}; only the priority of a queued job can be changed")
             if job is None:
                 job = await self.ledger.recall(info)
-                await self.ledger.finish(job, request=_changed(info.request, wanted))
+                await self.ledger.finish(job, request=info.request.model_copy(update=wanted))
                 return job.info
             if _waits(job):
                 # Nothing is awaited between the two: it is sorted by what changes, and never seen to be nowhere.
                 self._queue.remove(job)
-                self.ledger.note(job, request=_changed(job.info.request, wanted))
+                self.ledger.note(job, request=job.info.request.model_copy(update=wanted))
                 job.forget_turn()
                 self._dispatcher.enqueue(job)
                 await self.ledger.update(job)
             else:
-                await self.ledger.update(job, request=_changed(job.info.request, wanted))
+                await self.ledger.update(job, request=job.info.request.model_copy(update=wanted))
             return self.ledger.told(job)
 
     def _with_secrets(self, info: JobInfo, given: RetryRequest) -> tuple[EvaluateRequest, dict[str, object]]:
@@ -604,10 +606,6 @@ def _starts(job: Job) -> bool:
 
 def _waits(job: Job) -> bool:
     return job.info.status is JobStatus.QUEUED and job.task is None and not job.cancelled
-
-
-def _changed(request: EvaluateRequest, changes: Mapping[str, object]) -> EvaluateRequest:
-    return request.model_copy(update=dict(changes))
 
 
 def _has_content(path: Path) -> bool:

@@ -25,12 +25,6 @@ class Evaluations:
         self.page.wait_for_function("() => !!window.jupyterapp", timeout=60_000)
         self.page.evaluate("async () => { await window.jupyterapp.started; await window.jupyterapp.restored; }")
 
-    def execute(self, command: str, **given: object) -> None:
-        """Run a command, as the palette would; does not wait for its end."""
-        self.page.evaluate(
-            "([command, given]) => { window.jupyterapp.commands.execute(command, given); }", [command, given]
-        )
-
     def show(self) -> Any:
         """Bring the panel to the front by its tab."""
         if not self.panel.is_visible():

@@ -4,8 +4,14 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commandids';
 import { TRANSLATION_DOMAIN } from './evaluations';
 
-/** Commands that need no job and no server to be named, and that are not offered where they are made. */
-const OFFERED = [CommandIDs.newJob, CommandIDs.freeDevices];
+/** Commands that need no job and no server to be named. */
+const OFFERED = [
+  CommandIDs.newJob,
+  CommandIDs.freeDevices,
+  CommandIDs.refresh,
+  CommandIDs.openPanel,
+  CommandIDs.startServer
+];
 
 /** Offers the commands in the palette. */
 export const palette: JupyterFrontEndPlugin<void> = {

@@ -1,10 +1,5 @@
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
-import {
-  createToolbarFactory,
-  ICommandPalette,
-  IToolbarWidgetRegistry,
-  setToolbar
-} from '@jupyterlab/apputils';
+import { createToolbarFactory, IToolbarWidgetRegistry, setToolbar } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commandids';
@@ -21,13 +16,12 @@ export const panel: JupyterFrontEndPlugin<void> = {
   description: 'Shows evaluation servers and their jobs beside the notebook.',
   autoStart: true,
   requires: [IEvaluations],
-  optional: [ITranslator, ILayoutRestorer, ICommandPalette, IToolbarWidgetRegistry, ISettingRegistry],
+  optional: [ITranslator, ILayoutRestorer, IToolbarWidgetRegistry, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     model: IEvaluations,
     translatorGiven: ITranslator | null,
     restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
     toolbars: IToolbarWidgetRegistry | null,
     settings: ISettingRegistry | null
   ) => {
@@ -47,6 +41,5 @@ export const panel: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(PANEL_ID)
     });
-    palette?.addItem({ command: CommandIDs.openPanel, category: trans.__('Evaluations') });
   }
 };

@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { cleaningIcon, launchIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -19,13 +19,12 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
   description: 'Commands for evaluation servers.',
   autoStart: true,
   requires: [IEvaluations, IPreferences],
-  optional: [ITranslator, ICommandPalette],
+  optional: [ITranslator],
   activate: (
     app: JupyterFrontEnd,
     model: IEvaluations,
     preferences: IPreferences,
-    translator: ITranslator | null,
-    palette: ICommandPalette | null
+    translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const { commands } = app;
@@ -144,10 +143,6 @@ export const serverCommands: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => model.refresh()
     });
-
-    for (const command of [CommandIDs.startServer, CommandIDs.refresh]) {
-      palette?.addItem({ command, category: trans.__('Evaluations') });
-    }
 
     /** Whether the person wants a server stopped, jobs and all. */
     async function agreed(server: IKnownServer): Promise<boolean> {
