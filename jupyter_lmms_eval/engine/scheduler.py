@@ -21,7 +21,7 @@ from ..protocol.jobs import (
 )
 from ..protocol.run import RunFiles
 from ..protocol.samples import SampleMedia, SamplePage
-from ..protocol.secrets import same_but_for_secrets, sealed_fields
+from ..protocol.secrets import holds_secrets, same_but_for_secrets, sealed_fields
 from ..protocol.server import Device, FieldError
 from .catalog import CatalogCache, require_evaluation_packages
 from .clock import now
@@ -204,7 +204,7 @@ class JobScheduler:
         """
         submission = None
         if key is not None:
-            public, _ = await asyncio.to_thread(self._vault.seal, request)
+            public, _ = await self._sealed(request)
             submission = Submission.of(key, public)
         try:
             job = await self._accept(request, submission)
@@ -243,7 +243,7 @@ class JobScheduler:
             self._arriving -= 1
 
     async def _store(self, request: EvaluateRequest, findings: Findings, submission: Submission | None) -> Job | None:
-        request, secrets = await asyncio.to_thread(self._vault.seal, request)
+        request, secrets = await self._sealed(request)
         job_id = str(uuid.uuid4())
         self._dispatcher.expect(job_id, request)
         info = JobInfo(
@@ -266,13 +266,19 @@ class JobScheduler:
                 await asyncio.to_thread(self._vault.forget, job_id)
         return job
 
+    async def _sealed(self, request: EvaluateRequest) -> tuple[EvaluateRequest, dict[str, object]]:
+        # Another thread costs more than most submissions have to spend on it.
+        return await asyncio.to_thread(self._vault.seal, request) if holds_secrets(request) else (request, {})
+
     def _refuse_if_many_wait(self) -> None:
         if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
             raise QueueFull(self._settings.max_queued_jobs)
 
     async def _refuse_if_full(self) -> None:
-        live = {job.directory.name for job in self.ledger.live if not job.info.status.finished}
-        if excess := await asyncio.to_thread(self._storage.excess, live):
+        if self._storage.stale:  # not for every submission: all that wait are named
+            live = {job.directory.name for job in self.ledger.live if not job.info.status.finished}
+            await asyncio.to_thread(self._storage.measure, live)
+        if excess := self._storage.excess():
             raise StorageFull(excess)
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:

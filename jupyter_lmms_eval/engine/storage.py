@@ -33,22 +33,28 @@ class Storage:
         self._looked = float("-inf")
         self._lock = threading.Lock()
 
-    def excess(self, live: Collection[str]) -> str | None:
-        """Say that the jobs take too much, in one sentence, or None; blocking.
+    @property
+    def stale(self) -> bool:
+        """Whether it has to be measured before `excess` is asked."""
+        return bool(self._most) and time.monotonic() - self._looked >= LOOK_AGAIN_SECONDS
+
+    def measure(self, live: Collection[str]) -> None:
+        """Measure what the jobs take, unless somebody else just did; blocking.
 
         Parameters
         ----------
         live
             Names of the directories that may change.
         """
-        if not self._most:
-            return None
         with self._lock:
-            if time.monotonic() - self._looked >= LOOK_AGAIN_SECONDS:
+            if self.stale:
                 self._measure(live)
                 self._looked = time.monotonic()
-            if self._total < self._most:
-                return None
+
+    def excess(self) -> str | None:
+        """Say that the jobs took too much when last measured, in one sentence, or None."""
+        if not self._most or self._total < self._most:
+            return None
         return (
             f"The jobs take {_gigabytes(self._total)} of the {_gigabytes(self._most)} that this server gives them: "
             f"remove directories of jobs that you no longer need from {self._folder}, or start the server with a "

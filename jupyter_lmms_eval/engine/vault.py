@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol.jobs import EvaluateRequest
-from ..protocol.secrets import Secrets, seal
+from ..protocol.secrets import Secrets, holds_secrets, seal
 from .disk import needing_room
 
 logger = logging.getLogger(__name__)
@@ -35,15 +35,14 @@ class Vault:
         self._key: bytes | None = None
 
     def seal(self, request: EvaluateRequest) -> tuple[EvaluateRequest, dict[str, Any]]:
-        """Take the secrets out of a request; see `seal`.
+        """Take the secrets out of a request; see `seal`. Blocking, if there are any.
 
         Raises
         ------
         DiskFull
             If there are secrets, and no room for the key of their digests.
         """
-        # Most requests hold none, and need no key.
-        if not seal(request, b"")[1]:
+        if not holds_secrets(request):
             return request, {}
         if self._key is None:
             with needing_room(self._folder.parent):

@@ -129,21 +129,34 @@ def test_so_much_is_stored_and_nothing_is_removed(start_server: Start, tmp_path:
     assert (old / "samples.jsonl").exists()
 
 
-def test_what_is_over_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_over_is_measured_once(tmp_path: Path) -> None:
     for name in ("live", "over"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_bytes(bytes(600))
     storage = Storage(tmp_path, 2000)
-    assert storage.excess({"live"}) is None
+    assert storage.stale
+    storage.measure({"live"})
+    assert storage.excess() is None
     (tmp_path / "live" / "file").write_bytes(bytes(5000))
-    assert storage.excess({"live"}) is None, "many who submit share one look"
+    assert not storage.stale, "many who submit share one look"
+    storage.measure({"live"})
+    assert storage.excess() is None
     storage._looked -= LOOK_AGAIN_SECONDS
-    assert "0.0" not in str(storage.excess({"live"}))[:10]
+    (tmp_path / "over" / "file").write_bytes(bytes(9000))
+    storage.measure({"live"})
+    assert str(storage.excess()).startswith("The jobs take 5.6e-06 GB of the 2e-06 GB")
     storage._looked -= LOOK_AGAIN_SECONDS
     (tmp_path / "live" / "file").unlink()
-    assert storage.excess(()) is None
-    assert Storage(tmp_path / "none", 1).excess(()) is None
-    assert Storage(tmp_path, 0).excess(()) is None
+    storage.measure(())
+    assert storage.excess() is None
+
+
+def test_storage_without_a_limit_or_without_jobs_is_never_too_much(tmp_path: Path) -> None:
+    assert not Storage(tmp_path, 0).stale
+    assert Storage(tmp_path, 0).excess() is None
+    empty = Storage(tmp_path / "none", 1)
+    empty.measure(())
+    assert empty.excess() is None
 
 
 def test_a_log_is_cut_where_it_becomes_a_flood_and_says_so() -> None:
