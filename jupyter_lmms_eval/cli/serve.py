@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from .. import importing
 from ..hosting.arguments import add_server_arguments
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the server; returns when it was told to stop."""
-    from ..api.server_args import ServerArgs
-    from ..engine.errors import EngineError
-    from ..hosting.arguments import environment_token, given
-    from ..hosting.binding import bind
-    from ..hosting.blocking import launch_server
+    with importing.for_good():
+        from ..api.server_args import ServerArgs
+        from ..engine.errors import EngineError
+        from ..hosting.arguments import environment_token, given
+        from ..hosting.binding import bind
+        from ..hosting.blocking import launch_server
 
     asked = {**environment_token(), **given(arguments)}
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
 import socket
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -323,6 +325,11 @@ def _process_name(pid: int) -> str | None:
 
 
 def _open_nvml() -> Any:
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libnvidia-ml.so.1")  # which pynvml asks for after it took 12 ms to be imported
+        except OSError:
+            return None
     import pynvml
 
     try:

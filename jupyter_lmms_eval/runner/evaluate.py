@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .. import importing
 from ..protocol.jobs import SampleCount
 from ..protocol.redaction import scrub, secrets_of
 from ..protocol.run import EXIT_DISK_FULL, RunFiles, RunOutcome, RunSpec
@@ -61,16 +62,17 @@ class Evaluation:
     def run(self) -> RunOutcome:
         """Evaluate; whatever is raised is the reason of the failure."""
         self.phases.enter("starting")
-        startup.apply()
-        from lmms_eval import evaluator, utils
-        from lmms_eval.tasks import TaskManager
+        with importing.for_good():
+            startup.apply()
+            from lmms_eval import evaluator, utils
+            from lmms_eval.tasks import TaskManager
 
-        from . import upstream_fixes
-        from .answering import Answering
-        from .instruments import Instruments
-        from .options import match_tasks, namespace_for
-        from .saving import model_name_of, tracker_for
-        from .task_cache import TaskCache
+            from . import upstream_fixes
+            from .answering import Answering
+            from .instruments import Instruments
+            from .options import match_tasks, namespace_for
+            from .saving import model_name_of, tracker_for
+            from .task_cache import TaskCache
 
         request = self.spec.request
         output = self.files.output(self.spec.attempt)

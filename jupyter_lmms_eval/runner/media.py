@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .. import importing
 from ..protocol.samples import MediaAnswer, MediaRequest, StoredMedia
 from . import startup
 from .media_files import MOST_MEDIA, flat, of_messages, store
@@ -162,11 +163,12 @@ def _media_of(task: Any, doc_id: int) -> Iterator[Any]:
 
 def _prepare() -> None:
     """Import what loads tasks, and do not try again what cannot get better."""
-    startup.apply()
-    import tenacity
-    from lmms_eval.api.task import ConfigurableTask
+    with importing.for_good():
+        startup.apply()
+        import tenacity
+        from lmms_eval.api.task import ConfigurableTask
 
-    from . import upstream_fixes
+        from . import upstream_fixes
 
     upstream_fixes.plain_log("ERROR")
     upstream_fixes.no_surrounding_repository()

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from typing import Any, NoReturn
 
+from .. import importing
 from ..protocol.run import ForkRequest, Learned, RunFiles
 from . import startup
 from .forking import fork_rank
@@ -204,9 +205,10 @@ def _settle() -> None:
 
 def import_everything() -> None:
     """Import what every evaluation needs, and what most need when they build a model, score and save."""
-    startup.apply()
-    for name in _IMPORTED:
-        importlib.import_module(name)
+    with importing.for_good():
+        startup.apply()
+        for name in _IMPORTED:
+            importlib.import_module(name)
 
 
 def main() -> None:
