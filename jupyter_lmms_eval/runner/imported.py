@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..protocol.redaction import is_secret_name
@@ -32,12 +32,7 @@ class ImportedFiles:
     @classmethod
     def now(cls) -> ImportedFiles:
         """Take note of what is imported by now."""
-        found: dict[str, tuple[int, int, int]] = {}
-        for module in list(sys.modules.values()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and (state := _state(file)):
-                found[file] = state
-        return cls(found)
+        return cls({file: state for file in imported_files() if (state := _state(file))})
 
     def changed(self) -> str | None:
         """Return a file that is no longer what was imported; None if all are."""
@@ -60,8 +55,15 @@ def installed_modules(besides: Collection[str]) -> list[str]:
     ]
 
 
-def changed_since(began: int) -> str | None:
-    """Return a file of an imported module that was changed since a process began; None if none was.
+def imported_files() -> frozenset[str]:
+    """Return the files of all imported modules."""
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    # Some modules name a file without saying where it is.
+    return frozenset(file for file in files if isinstance(file, str) and file.startswith(os.sep))
+
+
+def changed_since(began: int, files: Iterable[str]) -> str | None:
+    """Return a file that was changed since a process began; None if none was.
 
     Whatever replaces a file gives it another time of change, also where it keeps the time of modification.
 
@@ -69,16 +71,16 @@ def changed_since(began: int) -> str | None:
     ----------
     began
         Nanoseconds since the epoch.
+    files
+        The files.
     """
-    for file in {getattr(module, "__file__", None) for module in list(sys.modules.values())}:
-        # Some modules name a file without saying where it is.
-        if isinstance(file, str) and file.startswith(os.sep):
-            try:
-                status = os.stat(file)  # noqa: PTH116  (thousands of them)
-            except OSError:
-                continue
-            if status.st_ctime_ns > began:
+    stat = os.stat
+    for file in files:  # thousands of them
+        try:
+            if stat(file).st_ctime_ns > began:
                 return file
+        except OSError:
+            continue
     return None
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, NoReturn
 
 import psutil
@@ -27,7 +28,7 @@ from ..protocol.run import LOOK, NextAttempt, RunFiles
 from . import startup
 from .dataset_cache import DatasetCache
 from .environment import rank_environment
-from .imported import changed_since, differing_variables, installed_modules
+from .imported import changed_since, differing_variables, imported_files, installed_modules
 from .one_loop import OneLoop
 from .spec import read_spec
 from .task_cache import TaskCache
@@ -175,6 +176,8 @@ class Resident:
     loop: OneLoop = field(default_factory=OneLoop)
     datasets: DatasetCache = field(default_factory=DatasetCache)
     _jobs: int = 0
+    _modules: dict[str, ModuleType] = field(default_factory=dict)
+    _files: frozenset[str] = frozenset()
     _first_memory: int = 0
     _environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     _began: int = field(default_factory=time.time_ns)
@@ -230,6 +233,9 @@ class Resident:
     def _next_order(self, connection: socket.socket, kept: KeptModel) -> NextAttempt:
         """Receive the next order; whatever may have changed meanwhile was looked at after its job was submitted."""
         tidy = False
+        modules = dict(sys.modules)
+        if modules != self._modules:  # listed before somebody waits for it
+            self._files, self._modules = imported_files(), modules
         while True:
             # Jobs that come one after the other do not wait for it.
             if not tidy and not select.select([connection], [], [], _LULL)[0]:
@@ -240,7 +246,7 @@ class Resident:
                 startup.leave(0)
             order = None if message == LOOK else NextAttempt.model_validate_json(message)
             if order is None or not order.looked:
-                if why := changed_since(self._began) or kept.changed():
+                if why := changed_since(self._began, self._files) or kept.changed():
                     _refuse(connection, why)
                 if TaskCache.installed is not None:
                     TaskCache.installed.look()
