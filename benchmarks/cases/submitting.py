@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+
+from jupyter_lmms_eval.engine.clock import now
+from jupyter_lmms_eval.engine.store import Arrival, JobStore
+from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 
 from ..effort import Effort
 from ..figures import Figure, Target
@@ -23,6 +31,7 @@ WAITING: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "t
 
 _CLIENTS = (1, 32)
 _DURABLE = "Ours are on disk, flushed, when they are answered; those of lmms-eval's own server in memory only."
+_ALONE = "By the store alone, without a server, in the same folder."
 
 
 def by_next_to_nothing(server: Server, clients: int, count: int) -> float:
@@ -54,11 +63,17 @@ _WAYS: Mapping[str, Callable[[Server, int, int], float]] = {"": by_next_to_nothi
 def measure(servers: Servers, effort: Effort) -> list[Figure]:
     asked = [(way, clients) for way in _WAYS for clients in _CLIENTS]
     rates: dict[tuple[Side, str, int], list[float]] = {(side, *how): [] for side in Side for how in asked}
+    parts: dict[str, list[float]] = {}
     for number in range(effort.rounds):
         for side in sides(number):
             with occupied(servers, side) as server:
                 for way, clients in asked:
                     rates[side, way, clients].append(_WAYS[way](server, clients, effort.submissions))
+                if side is Side.OURS:
+                    answers = drive(server.url, request_bytes(server.url, "/health"), 1, effort.submissions)
+                    whole = 1000 / rates[side, "", 1][-1]
+                    for part, taken in _parts(servers.folder, whole, 1000 / answers).items():
+                        parts.setdefault(part, []).append(taken)
     return [
         Figure(
             CASE,
@@ -71,7 +86,46 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
             drawn=not way,
         )
         for way, clients in asked
+    ] + [
+        Figure(CASE, f"of a submission of 1 client: {part}", "ms", taken, note=_ALONE if part in _STORED else "")
+        for part, taken in parts.items()
     ]
+
+
+_STORED = ("its flushed transaction", "its folder and card")
+_STORED_ALONE = 300
+
+
+def _parts(folder: Path, whole: float, answering: float) -> dict[str, float]:
+    """Divide what a submission takes into what nothing can save, and the rest; milliseconds.
+
+    Parameters
+    ----------
+    folder
+        Where the servers store their jobs too.
+    whole
+        What a submission takes.
+    answering
+        What the server takes to answer anything.
+    """
+    request = EvaluateRequest.model_validate(WAITING)
+    transactions: list[float] = []
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        store = JobStore(Path(place) / "jobs.sqlite")
+        for _ in range(_STORED_ALONE):
+            job_id = str(uuid.uuid4())
+            job_dir = str(Path(place) / job_id)
+            info = JobInfo(job_id=job_id, status=JobStatus.QUEUED, created_at=now(), request=request, job_dir=job_dir)
+            began = time.perf_counter()
+            store.add_group([Arrival(info)])
+            transactions.append((time.perf_counter() - began) * 1000)
+        began = time.perf_counter()
+        store.write_cards()
+        card = (time.perf_counter() - began) * 1000 / _STORED_ALONE
+        store.close()
+    transaction = statistics.median(transactions)
+    known = {"an answer at all (GET /health)": answering, _STORED[0]: transaction, _STORED[1]: card}
+    return known | {"all else": whole - sum(known.values())}
 
 
 @contextmanager
