@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,43 +20,32 @@ from ..protocol.jobs import (
 )
 from ..protocol.run import RunFiles
 from ..protocol.samples import SampleMedia, SamplePage
-from ..protocol.secrets import holds_secrets, same_but_for_secrets, sealed_fields
-from ..protocol.server import Device, FieldError
+from ..protocol.server import Device
+from .admission import Admission
 from .catalog import CatalogCache, require_evaluation_packages
-from .clock import now
 from .devices import Devices
 from .disk import needing_room
 from .dispatcher import Dispatcher
 from .errors import (
     DiskFull,
-    EngineError,
-    InvalidRequest,
     JobAlreadyFinished,
     JobNotFinished,
     JobNotQueued,
-    KeyReused,
-    QueueFull,
     ResultsNotReady,
-    SecretsNeeded,
-    StorageFull,
 )
 from .ledger import JobLedger
 from .logs import read_log
 from .media import MediaStore, MediumFile
 from .media_process import MediaProcess
 from .outcome import job_results
-from .paths import with_absolute_paths
 from .queueing import Job, JobQueue, job_directory
 from .recovery import open_store
 from .samples import SampleReader, Wanted
 from .settings import SchedulerSettings
 from .state_dir import StateDir
-from .storage import Storage
-from .store import Submission
 from .surroundings import Surroundings
 from .task_sizes import TaskSizes
 from .template import Template
-from .validation import Findings, examine
 from .vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -101,10 +89,6 @@ class JobScheduler:
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
-        # Resolved once: every submission is held against them.
-        self._task_folders = settings.task_folders
-        # Submissions that are being stored, and count as if they waited.
-        self._arriving = 0
         # Finished jobs come back into memory one at a time.
         self._recalling = asyncio.Lock()
         self._samples = SampleReader()
@@ -134,7 +118,6 @@ class JobScheduler:
             self._template = Template(self._state_dir.root) if self._settings.keep_imported else None
             self._queue = JobQueue(self._devices.ids)
             self._vault = Vault(self._state_dir.secrets)
-            self._storage = Storage(self._state_dir.jobs, self._settings.max_stored_bytes)
             self.ledger = JobLedger(
                 store,
                 self._queue,
@@ -145,6 +128,16 @@ class JobScheduler:
             self._dispatcher = Dispatcher(self._settings, self._queue, self.ledger, self._surroundings, self._template)
             self.task_sizes = TaskSizes(self.ledger)
             self.catalog = CatalogCache(self._state_dir.catalogs, self._settings.include_paths)
+            self._admission = Admission(
+                self._settings,
+                self._state_dir,
+                self._devices.ids,
+                self._queue,
+                self.ledger,
+                self._vault,
+                self.catalog,
+                self._dispatcher.expect,
+            )
             process = MediaProcess(self._state_dir.root)
             self._media = MediaStore(self._state_dir.root / "media", self._settings.include_paths, process)
             unfinished = [self.ledger.restore(stored) for stored in await self.ledger.open()]
@@ -202,98 +195,13 @@ class JobScheduler:
         QueueFull
             If too many jobs wait.
         """
-        submission = None
-        if key is not None:
-            public, _ = await self._sealed(request)
-            submission = Submission.of(key, public)
-        try:
-            job = await self._accept(request, submission)
-        except EngineError:
-            # What was accepted before is not refused now, whatever became of the tasks or of the disk.
-            if submission and (known := await self._submitted_before(submission)):
-                return Accepted(known, new=False)
-            raise
-        if job is None and submission:
-            known = await self._submitted_before(submission)
-            assert known is not None  # noqa: S101  (that is why nothing was added)
-            return Accepted(known, new=False)
-        assert job is not None  # noqa: S101  (only a key can be in the way)
+        job = await self._admission.admit(request, key)
+        if isinstance(job, JobInfo):
+            return Accepted(job, new=False)
         self._dispatcher.enqueue(job)
         # Its reason to wait would be a decision about the whole queue.
         info = job.info.model_copy(update={"position_in_queue": self._queue.position(job)})
         return Accepted(info, new=True)
-
-    async def _accept(self, request: EvaluateRequest, submission: Submission | None) -> Job | None:
-        """Take in an evaluation that can work; None if its key was used before."""
-        findings = await self._examine(request, fresh=False)
-        if findings.errors:  # the task may be seconds old
-            findings = await self._examine(request, fresh=True)
-        if findings.errors:
-            raise InvalidRequest(findings.errors)
-        if request.unknown_fields:
-            request = EvaluateRequest.model_validate(request.model_dump(exclude=set(request.unknown_fields)))
-        request = with_absolute_paths(request.model_copy(update={"tasks": findings.tasks}), Path.cwd())
-        await self._refuse_if_full()
-        # Nothing is awaited between this look and the count.
-        self._refuse_if_many_wait()
-        self._arriving += 1
-        try:
-            return await self._store(request, findings, submission)
-        finally:
-            self._arriving -= 1
-
-    async def _store(self, request: EvaluateRequest, findings: Findings, submission: Submission | None) -> Job | None:
-        request, secrets = await self._sealed(request)
-        job_id = str(uuid.uuid4())
-        self._dispatcher.expect(job_id, request)
-        info = JobInfo(
-            job_id=job_id,
-            status=JobStatus.QUEUED,
-            created_at=now(),
-            request=request,
-            warnings=findings.warnings,
-            job_dir=str(self._state_dir.job_dir(self._settings.temp_dir_prefix, job_id)),
-        )
-        if not secrets:
-            return await self.ledger.add(info, submission)
-        # First, so that no job is ever without them.
-        await asyncio.to_thread(self._vault.keep, job_id, secrets)
-        job: Job | None = None
-        try:
-            job = await self.ledger.add(info, submission)
-        finally:
-            if job is None:
-                await asyncio.to_thread(self._vault.forget, job_id)
-        return job
-
-    async def _sealed(self, request: EvaluateRequest) -> tuple[EvaluateRequest, dict[str, object]]:
-        # Another thread costs more than most submissions have to spend on it.
-        return await asyncio.to_thread(self._vault.seal, request) if holds_secrets(request) else (request, {})
-
-    def _refuse_if_many_wait(self) -> None:
-        if len(self._queue) + self._arriving >= self._settings.max_queued_jobs:
-            raise QueueFull(self._settings.max_queued_jobs)
-
-    async def _refuse_if_full(self) -> None:
-        if self._storage.stale:  # not for every submission: all that wait are named
-            live = {job.directory.name for job in self.ledger.live if not job.info.status.finished}
-            await asyncio.to_thread(self._storage.measure, live)
-        if excess := self._storage.excess():
-            raise StorageFull(excess)
-
-    async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
-        catalog = await self.catalog.get(fresh=fresh, at_once=not fresh)
-        allow = self._settings.allow_remote_code
-        return examine(request, catalog, self._devices.ids, self._task_folders, allow_remote_code=allow)
-
-    async def _submitted_before(self, submission: Submission) -> JobInfo | None:
-        found = await self.ledger.submitted(submission)
-        if found is None:
-            return None
-        job_id, digest = found
-        if digest != submission.digest:
-            raise KeyReused(f"This idempotency key belongs to job {job_id}, whose request is another; use a new key")
-        return await self.get(job_id)
 
     async def cancel(self, job_id: str) -> JobInfo:
         """Cancel a queued or running job; returns when its processes are gone.
@@ -393,8 +301,8 @@ class JobScheduler:
         info = await self.get(job_id)
         if not info.status.finished:
             raise JobNotFinished(f"Job {job_id} is {info.status.value}; cancel it before it can be tried again")
-        self._refuse_if_many_wait()
-        request, secrets = await asyncio.to_thread(self._with_secrets, info, given)
+        self._admission.refuse_if_many_wait()
+        request, secrets = await asyncio.to_thread(self._admission.request_again, info, given)
         if secrets:
             # The end of the job may still be on its way to the disk, and takes the old ones away.
             await self.ledger.written()
@@ -456,20 +364,6 @@ class JobScheduler:
             else:
                 await self.ledger.update(job, request=job.info.request.model_copy(update=wanted))
             return self.ledger.told(job)
-
-    def _with_secrets(self, info: JobInfo, given: RetryRequest) -> tuple[EvaluateRequest, dict[str, object]]:
-        """Return the request of a job that is tried again, with placeholders, and what they stand for."""
-        changes = given.model_dump(exclude_none=True)
-        request, secrets = self._vault.seal(
-            with_absolute_paths(info.request.model_copy(update=changes), Path.cwd()) if changes else info.request
-        )
-        if not same_but_for_secrets(request, info.request):
-            names = " and ".join(changes)
-            problem = f"{names}: a job is tried again as it was, with other secrets at most; submit a new job instead"
-            raise InvalidRequest([FieldError(field=name, message=problem) for name in changes][:1])
-        if missing := sealed_fields(request, secrets):
-            raise SecretsNeeded(info.job_id, missing)
-        return request, secrets
 
     async def get(self, job_id: str) -> JobInfo:
         """Return a job, from memory or from disk; see `JobLedger.get`."""
