@@ -62,7 +62,7 @@ class Evaluation:
     def run(self) -> RunOutcome:
         """Evaluate; whatever is raised is the reason of the failure."""
         self.phases.enter("starting")
-        with importing.for_good():
+        with importing.undisturbed():
             startup.apply()
             from lmms_eval import evaluator, utils
             from lmms_eval.tasks import TaskManager

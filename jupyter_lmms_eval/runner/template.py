@@ -126,12 +126,13 @@ class Template:
     def _import_more(self) -> None:
         """Import what comes next, for a moment."""
         began = time.monotonic()
-        while self._later and time.monotonic() - began < _BUSY_SECONDS:
-            name = self._later.popleft()
-            try:
-                importlib.import_module(name)
-            except Exception as error:  # noqa: BLE001  (whoever needs it will be told)
-                print(f"{name} could not be imported: {error}", file=sys.stderr)
+        with importing.undisturbed():
+            while self._later and time.monotonic() - began < _BUSY_SECONDS:
+                name = self._later.popleft()
+                try:
+                    importlib.import_module(name)
+                except Exception as error:  # noqa: BLE001  (whoever needs it will be told)
+                    print(f"{name} could not be imported: {error}", file=sys.stderr)
         _settle()
         self._imported = ImportedFiles.now()
 
@@ -205,7 +206,7 @@ def _settle() -> None:
 
 def import_everything() -> None:
     """Import what every evaluation needs, and what most need when they build a model, score and save."""
-    with importing.for_good():
+    with importing.undisturbed():
         startup.apply()
         for name in _IMPORTED:
             importlib.import_module(name)

@@ -332,6 +332,40 @@ def test_after_a_failure_a_job_starts_anew(
 # ------------------------------------------------------------------------------------------- the device
 
 
+def test_garbage_of_jobs_in_a_row_does_not_pile_up(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
+    environment = plugin(
+        "    def generate_until(self, requests):\n"
+        "        ring = [b'x' * (200 << 20)]\n"
+        "        ring.append(ring)\n"  # only a collection finds it
+        "        return ['7'] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "1", **environment)
+    first = completed(server, OWN)
+    _, rank = waiting(server)
+    once = rank.memory_info().rss
+    later = [completed(server, OWN) for _ in range(5)]
+    assert [start_of(job) for job in (first, *later)] == ["forked", *["warm"] * 5]
+    # What one left may be there until there is time.
+    eventually(lambda: rank.memory_info().rss < once + (300 << 20))
+    assert rank.is_running()
+
+
+def test_a_process_that_grew_is_replaced(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
+    environment = plugin(
+        "    held = []\n"
+        "    def generate_until(self, requests):\n"
+        "        self.held.append(b'x' * ((1200 << 20) if self.held else 1))\n"
+        "        return ['7'] * len(requests)\n"
+    )
+    server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "1", **environment)
+    assert start_of(completed(server, OWN)) == "forked"
+    waiting(server)
+    time.sleep(2.5)  # its size is known when nobody wanted it for a moment
+    assert start_of(completed(server, OWN)) == "warm"
+    eventually(lambda: kept(server) == [None])
+    assert start_of(completed(server, OWN)) == "forked"
+
+
 def test_another_model_gets_the_device_at_once(two: Server) -> None:
     completed(two, QWEN)
     assert kept(two) == ["qwen2_5_vl", None]
