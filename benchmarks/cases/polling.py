@@ -22,6 +22,10 @@ from .submitting import WAITING, occupied
 CASE = "polling"
 _WAITING_IN_STORE = 200
 _CLIENTS = 32
+_MEMORY = (
+    "Of the server's own process. Ours holds the details of all tasks and models, and of a job what its row tells "
+    "besides the request; what it keeps imported for evaluations is in processes of their own."
+)
 
 
 class _Side:
@@ -32,6 +36,7 @@ class _Side:
         self.slow: dict[str, list[float]] = {}
         self.sizes: dict[str, list[float]] = {}
         self.memory: list[float] = []
+        self.memory_before: list[float] = []
 
     def ask(self, server: Server, title: str, path: str, count: int, headers: dict[str, str] | None = None) -> Answer:
         times, answer = time_requests(server.url, request_bytes(server.url, path, headers=headers), count)
@@ -55,6 +60,7 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
 
 def _while_many_wait(servers: Servers, side: Side, found: _Side, effort: Effort) -> None:
     with occupied(servers, side) as server:
+        found.memory_before.append(server.process.memory_info().rss / 1e6)
         submission = request_bytes(server.url, "/evaluate", method="POST", body=WAITING)
         drive(server.url, submission, _CLIENTS, effort.queued)
         with Line(server.url) as line:
@@ -98,7 +104,16 @@ def _waiting_figures(ours: _Side, theirs: _Side, effort: Effort) -> list[Figure]
             ours.memory,
             theirs.memory,
             target=Target(faster=1),
-            note="Of the server's own process; what it keeps imported for evaluations is in processes of their own.",
+            note=_MEMORY,
+        ),
+        Figure(
+            CASE,
+            "memory of the server before",
+            "MB",
+            ours.memory_before,
+            theirs.memory_before,
+            note=_MEMORY,
+            drawn=False,
         ),
     ]
 
@@ -112,7 +127,9 @@ def _with_stored(servers: Servers, jobs: int, found: _Side, effort: Effort) -> N
         found.ask(server, "GET /jobs/{id}, waiting", f"/jobs/{_job_id(jobs - 5)}", effort.requests)
         found.ask(server, "GET /queue", "/queue", effort.requests)
         found.ask(server, "GET /jobs, 50 of them", "/jobs", effort.requests)
-        found.ask(server, "GET /jobs, 50 failed of a model", "/jobs?status=failed&model=model_3", effort.requests)
+        # So many failed of each model in the smaller store too.
+        few = "/jobs?status=failed&model=model_3&limit=20"
+        found.ask(server, "GET /jobs, 20 failed of a model", few, effort.requests)
     shutil.rmtree(state)
 
 

@@ -71,6 +71,7 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
     app.state.token = secrets.token_hex(24) if args.token is None else args.token
     app.state.notices = exposure(args)
     app.state.server_id = secrets.token_hex(8)
+    app.state.queue_told = caching.LastText()
     app.include_router(jobs.router)
     app.include_router(samples.router)
     app.include_router(events.router)
@@ -78,7 +79,7 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
         catalog.router, dependencies=[Depends(caching.catalog_unless_known)], responses=caching.UNCHANGED
     )
     app.include_router(metrics.router)
-    app.include_router(server.router, dependencies=[Depends(caching.queue_unless_known)])
+    app.include_router(server.router)
     errors.register(app)
     caching.register(app)
     app.add_middleware(EndingMiddleware)

@@ -5,12 +5,14 @@ Tags are made of revisions, not of answers, so that an answer nobody needs is no
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Response
+from pydantic import BaseModel
 
 from ..engine.catalog import Catalog
-from .dependencies import Ledger, Scheduler
+from .dependencies import Scheduler
 
 UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "What the client has, by its `If-None-Match`, still holds"}
@@ -62,6 +64,33 @@ class Freshness:
             raise NotModified(tag)
         self._response.headers.update(_headers(tag))
 
+    def answer(self, text: str) -> Response:
+        """Send JSON that is as it should be, without a second look; with the tag."""
+        return Response(text, headers=dict(self._response.headers), media_type="application/json")
+
+
+class LastText:
+    """The text of an answer as it was last made."""
+
+    def __init__(self) -> None:
+        self._tag: str | None = None
+        self._text = ""
+
+    async def get(self, tag: str, make: Callable[[], Awaitable[BaseModel]]) -> str:
+        """Return the text of a state, which is made only if the last one was of another.
+
+        Parameters
+        ----------
+        tag
+            Names the state, see `Freshness.check`.
+        make
+            Makes the answer.
+        """
+        if tag != self._tag:
+            self._text = (await make()).model_dump_json()
+            self._tag = tag
+        return self._text
+
 
 def matches(known: str, tag: str) -> bool:
     """Tell whether an ``If-None-Match`` header names a tag.
@@ -100,12 +129,6 @@ async def _freshness(
 
 
 Fresh = Annotated[Freshness, Depends(_freshness)]
-
-
-async def queue_unless_known(request: Request, response: Response, ledger: Ledger) -> None:
-    """Answer `GET /queue` only if it changed; to be depended on by its router, whose other routes it leaves alone."""
-    if request.method == "GET" and request.url.path.endswith("/queue"):
-        Freshness(response, request.headers.get("if-none-match")).check(ledger.status_tag())
 
 
 async def catalog_unless_known(request: Request, fresh: Fresh, scheduler: Scheduler) -> None:

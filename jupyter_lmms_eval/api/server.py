@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from .._version import __version__
 from ..engine.clock import now
 from ..engine.merging import CheckpointNotFound, MergeFailed, MergeRefused, merge_checkpoint
 from ..protocol.jobs import QueueStatusResponse
 from ..protocol.server import DeviceList, ErrorResponse, FreedDevices, HealthResponse, MergeRequest, MergeResponse
-from .dependencies import Scheduler
+from .caching import UNCHANGED, Fresh
+from .dependencies import Ledger, Scheduler
 from .links import link, links
 
 router = APIRouter(tags=["server"])
@@ -34,11 +35,17 @@ async def health(request: Request, scheduler: Scheduler) -> HealthResponse:
 
 
 @router.get(
-    "/queue", summary="Get the queue", responses=links(get_job=link("get_job", job_id="$response.body#/running_job"))
+    "/queue",
+    summary="Get the queue",
+    response_model=QueueStatusResponse,
+    responses={**UNCHANGED, **links(get_job=link("get_job", job_id="$response.body#/running_job"))},
 )
-async def get_queue(scheduler: Scheduler) -> QueueStatusResponse:
+async def get_queue(request: Request, scheduler: Scheduler, ledger: Ledger, fresh: Fresh) -> Response:
     """Return the jobs that wait, in the order in which they will start, and those that run."""
-    return await scheduler.queue()
+    tag = ledger.status_tag()
+    fresh.check(tag)
+    # Ten thousand may wait, and many may ask.
+    return fresh.answer(await request.app.state.queue_told.get(tag, scheduler.queue))
 
 
 @router.get("/devices", summary="List devices")

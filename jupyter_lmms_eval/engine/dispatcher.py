@@ -75,6 +75,8 @@ class Dispatcher:
         self._template = template
         self.workers = Workers(settings.keep_models, surroundings.asked)
         self._shared_locks: dict[str, HeldLocks] = {}
+        # By attempt: a job that is over can be tried again before its last one is quite gone.
+        self._carried: dict[Run, Job] = {}
         self._wake = asyncio.Event()
         self._contended = False
 
@@ -87,11 +89,20 @@ class Dispatcher:
         """Place no more, and stop what runs; it goes back to the queue."""
         self._placing.cancel()
         await asyncio.gather(self._placing, return_exceptions=True)
-        runs = [job.run for job in self._ledger.live if job.run is not None]
-        await asyncio.gather(*(run.stop(Stop.INTERRUPT) for run in runs))
-        tasks = [job.task for job in self._ledger.live if job.task is not None]
+        await asyncio.gather(*(run.stop(Stop.INTERRUPT) for run in self.runs))
+        tasks = [job.task for job in self.carried if job.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.workers.free()
+
+    @property
+    def carried(self) -> list[Job]:
+        """The jobs of which an attempt is under way: few, however many wait."""
+        return list(self._carried.values())
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those attempts."""
+        return list(self._carried)
 
     def expect(self, job_id: str, request: EvaluateRequest) -> None:
         """Let a model in memory prepare for a job that is being submitted."""
@@ -176,8 +187,7 @@ class Dispatcher:
             await asyncio.to_thread(self._surroundings.ask_for, seen.blocked)
 
     def _capacity(self) -> dict[str, int]:
-        runs = [job.run for job in self._ledger.live if job.run is not None]
-        return self._surroundings.capacity({pid for run in runs for pid in run.pids()})
+        return self._surroundings.capacity({pid for run in self.runs for pid in run.pids()})
 
     def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks, there: Sequence[Worker]) -> None:
         """Start a job on devices where evaluations may have stayed: one with its model is used, others end."""
@@ -191,6 +201,7 @@ class Dispatcher:
             fit.look_for(job.id)
         warm = None if fit is None else fit.process
         job.run = Run(plan, locks.descriptors, self._template, warm)
+        self._carried[job.run] = job
         job.task = asyncio.create_task(self._run(job, job.run, locks, [worker for worker in there if worker != fit]))
 
     def _plan(self, job: Job, attempt: int, devices: tuple[str, ...]) -> RunPlan:
@@ -233,6 +244,7 @@ class Dispatcher:
             for device in [device for device in self._shared_locks if not self._queue.sharing(device)]:
                 self._shared_locks.pop(device).close()
             job.run = job.task = None
+            del self._carried[run]
             if self._template is not None and not self._queue.held:
                 self._template.use_pause()
             self._wake.set()

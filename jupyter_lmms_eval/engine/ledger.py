@@ -330,17 +330,17 @@ class JobLedger:
             self.note(job)
         self._explained = time.monotonic()
 
-    # Tags cost nothing to make. Positions change without a revision, but only together with the number of jobs that
-    # wait: a job leaves the queue before its change is counted, and joins it after.
+    # Tags cost nothing to make. Positions change without a revision, but not without the queue: a job leaves it before
+    # its change is counted, and joins it after.
 
     def tag(self) -> str:
         """Name the present state of all jobs: as long as it is the same, every listing is."""
         self._explain()
-        return f"{self._life}.{self._revision}.{len(self._queue)}"
+        return f"{self._life}.{self._revision}.{self._queue.turns}"
 
     def status_tag(self) -> str:
         """Name who waits and who runs: as long as it is the same, so is the queue."""
-        return f"{self._life}.s{self._status_revision}.{len(self._queue)}"
+        return f"{self._life}.s{self._status_revision}.{self._queue.turns}"
 
     def job_tag(self, info: JobInfo) -> str:
         """Name the state of a job as it is told by `get`."""

@@ -107,10 +107,16 @@ class JobQueue:
     ----------
     devices
         Identities of all devices.
+
+    Attributes
+    ----------
+    turns
+        How often a job came or went: as long as it is the same, so is the order of those that wait.
     """
 
     def __init__(self, devices: Sequence[str]) -> None:
         self.devices = list(devices)
+        self.turns = 0
         self._after_crash: list[Job] = []
         self._waiting: list[tuple[tuple[int, int], str, Job]] = []
         self._held: dict[str, str] = {}
@@ -125,6 +131,10 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, job: Job) -> bool:
+        index = self.position(job)
+        return index < len(self._waiting) and self._waiting[index][1] == job.id
+
     @property
     def ids(self) -> list[str]:
         """Identities of the jobs that wait, in the order in which they will start."""
@@ -133,6 +143,7 @@ class JobQueue:
     def add(self, job: Job) -> None:
         """Let a job wait."""
         bisect.insort(self._waiting, (job.turn, job.id, job))
+        self.turns += 1
         if job.not_before > time.monotonic():
             self._after_crash.append(job)
         if job.memory is not None:
@@ -141,9 +152,9 @@ class JobQueue:
 
     def remove(self, job: Job) -> None:
         """Let a job wait no more; nothing happens if it does not."""
-        index = self.position(job)
-        if index < len(self._waiting) and self._waiting[index][1] == job.id:
-            del self._waiting[index]
+        if job in self:
+            del self._waiting[self.position(job)]
+            self.turns += 1
             self._for_parts.discard(job.id)
             self._placement = None
 

@@ -348,7 +348,7 @@ class JobScheduler:
             job = self.ledger.job(job_id)
             wanted = changes.model_dump(include=changes.model_fields_set)
             if "priority" in wanted and (job is None or not _waits(job)):
-                how = "starts" if job is not None and _starts(job) else f"is {info.status.value}"
+                how = "starts" if job is not None and self._starts(job) else f"is {info.status.value}"
                 raise JobNotQueued(f"Job {job_id} {how}; only the priority of a queued job can be changed")
             if job is None:
                 job = await self.ledger.recall(info)
@@ -373,7 +373,7 @@ class JobScheduler:
         """Return what waits and what runs."""
         counts = await self.ledger.counts()
         running = sorted(
-            (job for job in self.ledger.live if job.info.status is JobStatus.RUNNING or _starts(job)),
+            (job for job in self._dispatcher.carried if job.info.status is JobStatus.RUNNING or self._starts(job)),
             key=lambda job: str(job.info.started_at),
         )
         return QueueStatusResponse(
@@ -384,6 +384,10 @@ class JobScheduler:
             failed_jobs=counts[JobStatus.FAILED],
             running_jobs=[job.id for job in running],
         )
+
+    def _starts(self, job: Job) -> bool:
+        """Whether a job has left the queue and is not yet written down as running: it is not to be seen nowhere."""
+        return job.task is not None and job.info.status is JobStatus.QUEUED and job not in self._queue
 
     async def results(self, job_id: str) -> JobResults:
         """Return the parsed results of a job, also of one that was told to finish early.
@@ -480,7 +484,7 @@ class JobScheduler:
     @property
     def running_count(self) -> int:
         """Number of jobs that run."""
-        return sum(job.task is not None for job in self.ledger.live)
+        return len(self._dispatcher.carried)
 
     def descriptors(self) -> list[int]:
         """Return the open files that this process alone may hold; a forked child must close its copies.
@@ -488,20 +492,14 @@ class JobScheduler:
         A child that kept them would hold the state directory and devices, and would let evaluations outlive their
         server.
         """
-        runs = [job.run for job in self.ledger.live if job.run is not None]
         template = self._template.descriptors if self._template is not None else []
         return [
             self._state_dir.descriptor,
             *template,
             *self._media.descriptors,
             *self._dispatcher.workers.descriptors,
-            *(number for run in runs for number in run.descriptors),
+            *(number for run in self._dispatcher.runs for number in run.descriptors),
         ]
-
-
-def _starts(job: Job) -> bool:
-    """Whether a job has left the queue and is not yet written down as running: it is not to be seen nowhere."""
-    return job.task is not None and job.info.status is JobStatus.QUEUED
 
 
 def _waits(job: Job) -> bool:

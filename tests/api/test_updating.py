@@ -42,6 +42,20 @@ def test_a_job_overtakes_others_and_stays_there(start_server: Start, tmp_path: P
     assert again.client.get_job(third)["request"]["name"] == "urgent"
 
 
+def test_who_has_the_old_order_is_told_the_new_one(start_server: Start, tmp_path: Path) -> None:
+    first, second = waiting_jobs(tmp_path / "state", 2)
+    server = start_server(IMPORTS_NOTHING, state_dir=tmp_path / "state")
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token}"}) as http:
+        paths = ("/queue", "/jobs", f"/jobs/{first}")
+        tags = {path: http.get(path).headers["etag"] for path in paths}
+        assert {http.get(path, headers={"If-None-Match": tags[path]}).status_code for path in paths} == {304}
+        server.client.update(second, priority=1)
+        told = {path: http.get(path, headers={"If-None-Match": tags[path]}) for path in paths}
+    assert {answer.status_code for answer in told.values()} == {200}
+    assert told["/queue"].json()["queued_jobs"] == [second, first]
+    assert told[f"/jobs/{first}"].json()["position_in_queue"] == 1
+
+
 @pytest.mark.evaluation
 def test_the_priority_of_a_running_or_finished_job_is_past_and_its_name_is_not(
     start_server: Start, tmp_path: Path

@@ -332,7 +332,7 @@ def test_after_a_failure_a_job_starts_anew(
 # ------------------------------------------------------------------------------------------- the device
 
 
-def test_garbage_of_jobs_in_a_row_does_not_pile_up(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
+def test_garbage_of_jobs_in_a_row_does_not_stay(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
     environment = plugin(
         "    def generate_until(self, requests):\n"
         "        ring = [b'x' * (200 << 20)]\n"
