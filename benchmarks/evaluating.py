@@ -50,8 +50,18 @@ def request_for(model: Any, *, tasks: Iterable[str] = ("digits_read",), **option
     return {"model": model.model, "model_args": dict(model.model_args), "tasks": list(tasks), **options}
 
 
-def evaluate(servers: Servers, server: Server, request: dict[str, Any]) -> Evaluated:
+def evaluate(servers: Servers, server: Server, request: dict[str, Any], *, only_end: bool = False) -> Evaluated:
     """Submit a job and wait until it is completed.
+
+    Parameters
+    ----------
+    servers, server
+        Where.
+    request
+        The job.
+    only_end
+        Whether nobody wants to know of its first sample. Ours is then asked once, and answers when it is over, as for
+        its own client; lmms-eval's has to be asked again and again.
 
     Raises
     ------
@@ -64,9 +74,11 @@ def evaluate(servers: Servers, server: Server, request: dict[str, Any]) -> Evalu
     with Line(server.url) as line:
         job_id = line.ask("/evaluate", method="POST", body=placed).json()["job_id"]
         began = time.perf_counter()
-        first_sample = 0.0
+        first_sample, status = 0.0, "queued"
         while True:
-            job = line.ask(f"/jobs/{job_id}").json()
+            wait = f"?while={status}&wait=60" if only_end and server.side is Side.OURS else ""
+            job = line.ask(f"/jobs/{job_id}{wait}").json()
+            status = job["status"]
             passed = time.perf_counter() - began
             if not first_sample and (_samples_answered(job, output) or job["status"] == "completed"):
                 first_sample = passed
@@ -74,7 +86,8 @@ def evaluate(servers: Servers, server: Server, request: dict[str, Any]) -> Evalu
                 break
             if job["status"] not in ("queued", "running"):
                 raise RuntimeError(f"a job of {server.side.name.lower()} is {job['status']}: {job['error']}")
-            time.sleep(max(_SHORTEST_SLEEP, passed * _PRECISION))
+            if not wait:
+                time.sleep(max(_SHORTEST_SLEEP, passed * _PRECISION))
         answering = None
         if server.side is Side.OURS:
             answering = float(line.ask(f"/jobs/{job_id}/results").json()["timings"]["answering"])

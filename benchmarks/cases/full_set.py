@@ -30,7 +30,7 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
         request = request_for(QWEN, tasks=_TASKS, batch_size=1, **limit)
         with servers.serving(Side.OURS) as server:
             for times in (cold, warm):
-                done = evaluate(servers, server, request)
+                done = evaluate(servers, server, request, only_end=True)
                 times.append(done.completed)
                 scores.append(done.scores)
 

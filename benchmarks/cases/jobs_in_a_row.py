@@ -22,7 +22,7 @@ def measure(servers: Servers, effort: Effort) -> list[Figure]:
         scores = []
         for side in sides(number):
             with servers.serving(side) as server:
-                done = [evaluate(servers, server, request) for _ in range(effort.jobs)]
+                done = [evaluate(servers, server, request, only_end=True) for _ in range(effort.jobs)]
             wholes[side].append(sum(job.completed for job in done))
             later[side] += [job.completed for job in done[1:]]
             second[side].append(done[1].completed - (done[1].answering or 0))

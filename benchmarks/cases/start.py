@@ -66,7 +66,7 @@ def _in_a_kernel(servers: Servers) -> float:
             )["content"]
             if reply["status"] != "ok":
                 raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
-        client.execute_interactive("lifecycle.stop()", timeout=120)
+        client.execute_interactive("_ = lifecycle.stop()", timeout=120)
         return float(reply["user_expressions"]["took"]["data"]["text/plain"])
     finally:
         client.stop_channels()

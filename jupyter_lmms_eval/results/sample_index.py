@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -33,6 +34,7 @@ Which = Literal["all", "wrong", "right"]
 MOST_LINE = 16 << 20
 # Selections by filter and search that are remembered of each file.
 _SELECTIONS = 8
+_SORTED_AT_ONCE = 4096
 _WRONG, _RIGHT, _UNTOLD = 0, 1, 2
 
 
@@ -75,9 +77,12 @@ class Documents:
         """Sort what was added since the last time."""
         if self._settled:
             return
-        # Stable: lines about one document stay as they came.
-        order = sorted(range(len(self._docs)), key=self._docs.__getitem__)
-        self._docs = array("q", map(self._docs.__getitem__, order))
+        # Stable: lines about one document stay as they came. In pieces: sorting is one step for the interpreter, and a
+        # hundred thousand at once would keep all other threads waiting.
+        document, count = self._docs.__getitem__, len(self._docs)
+        pieces = (range(at, min(at + _SORTED_AT_ONCE, count)) for at in range(0, count, _SORTED_AT_ONCE))
+        order = array("q", merge(*(sorted(piece, key=document) for piece in pieces), key=document))
+        self._docs = array("q", map(document, order))
         self._starts = array("q", map(self._starts.__getitem__, order))
         self._marks = bytearray(map(self._marks.__getitem__, order))
         self._in_order = array("q", (doc for doc, _ in groupby(self._docs)))
