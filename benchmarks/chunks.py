@@ -102,6 +102,7 @@ def _chunked(model: Any, batch_size: int, folder: Path, tasks: dict[str, Any]) -
     from jupyter_lmms_eval.runner.digests import digest
     from jupyter_lmms_eval.runner.events import EventLog, Phases
     from jupyter_lmms_eval.runner.journal import Journal
+    from jupyter_lmms_eval.runner.one_loop import OneLoop
     from jupyter_lmms_eval.runner.progress import SampleCounter
     from jupyter_lmms_eval.runner.turns import Turns
 
@@ -116,9 +117,12 @@ def _chunked(model: Any, batch_size: int, folder: Path, tasks: dict[str, Any]) -
     sizes: list[int] = []
     whole: Answer = model.generate_until
 
+    loop = OneLoop()
+
     def ask(requests: list[Any]) -> list[Any]:
         sizes.append(len(requests))
-        return whole(requests)
+        with loop.in_place():
+            return whole(requests)
 
     seconds = RunSpec.model_fields["chunk_seconds"].default
 

@@ -67,6 +67,9 @@ class Figure:
         What has to be known to read it.
     drawn
         Whether the picture shows it too, if it can.
+    paired
+        Whether values at the same place were measured one right after the other. The ratio is then the median of
+        theirs: a machine that gets slower meanwhile does not count.
     """
 
     case: str
@@ -78,13 +81,18 @@ class Figure:
     target: Target = field(default_factory=Target)
     note: str = ""
     drawn: bool = True
+    paired: bool = False
 
     @property
     def ratio(self) -> float | None:
         """How many times better ours is, medians; nothing if there is nothing to compare with."""
         if not self.other:
             return None
-        ours, other = statistics.median(self.ours), statistics.median(self.other)
+        if self.paired:
+            return statistics.median(map(self._times_better, self.ours, self.other))
+        return self._times_better(statistics.median(self.ours), statistics.median(self.other))
+
+    def _times_better(self, ours: float, other: float) -> float:
         better, worse = (ours, other) if self.unit in _LESS_IS_BETTER else (other, ours)
         return worse / better if better else math.inf
 

@@ -51,6 +51,7 @@ def _figure(title: str, found: dict[str, list[float]]) -> Figure:
         compared_with="all at once",
         target=Target(within=0.02),
         note=note,
+        paired=True,
     )
 
 

@@ -29,6 +29,12 @@ def test_a_server_that_takes_twice_the_submissions_is_twice_as_fast() -> None:
     assert figure([800.0], [400.0], unit="1/s").ratio == 2.0
 
 
+def test_a_machine_that_gets_slower_meanwhile_does_not_count_where_values_are_pairs() -> None:
+    ours, other = [10.0, 11.0, 20.0, 40.0], [10.0, 10.0, 20.0, 41.0]
+    assert Figure("case", "title", "s", ours, other, paired=True).ratio == 1.0
+    assert figure(ours, other).ratio != 1.0
+
+
 def test_what_takes_no_time_at_all_is_not_divided_by() -> None:
     assert figure([0.0], [4.0]).ratio == math.inf
 
