@@ -6,13 +6,14 @@ import errno
 import json
 import os
 import stat
+import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -30,6 +31,9 @@ from .rows import (
 
 Which = Literal["all", "wrong", "right"]
 
+# Whoever reads lets the process's other threads go on so often (lines), for at least so long (seconds). Reading gives
+# them the interpreter too, but takes it back before they are awake: for tenths of a second on two cores.
+_LINES_AT_ONCE, _PAUSE = 256, 50e-6
 # Longer lines are no samples (bytes).
 MOST_LINE = 16 << 20
 # Selections by filter and search that are remembered of each file.
@@ -79,8 +83,8 @@ class Documents:
             return
         # Stable: lines about one document stay as they came. In pieces: sorting is one step for the interpreter, and a
         # hundred thousand at once would keep all other threads waiting.
-        document, count = self._docs.__getitem__, len(self._docs)
-        pieces = (range(at, min(at + _SORTED_AT_ONCE, count)) for at in range(0, count, _SORTED_AT_ONCE))
+        document, number = self._docs.__getitem__, len(self._docs)
+        pieces = (range(at, min(at + _SORTED_AT_ONCE, number)) for at in range(0, number, _SORTED_AT_ONCE))
         order = array("q", merge(*(sorted(piece, key=document) for piece in pieces), key=document))
         self._docs = array("q", map(document, order))
         self._starts = array("q", map(self._starts.__getitem__, order))
@@ -256,7 +260,12 @@ def lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """Go through the whole lines of a file, each with its first byte; one that is too long comes as nothing."""
     file.seek(start)
     at = start
-    while line := file.readline(MOST_LINE):
+    for number in count():
+        line = file.readline(MOST_LINE)
+        if not line:
+            return
+        if number % _LINES_AT_ONCE == 0:
+            time.sleep(_PAUSE)
         long = not line.endswith(b"\n") and len(line) == MOST_LINE
         length = len(line)
         while long and (rest := file.readline(MOST_LINE)):
