@@ -126,9 +126,8 @@ def _of_jobs(scheduler: JobScheduler) -> Iterator[Metric]:
     for kind in WAITS:
         waiting.add_metric([kind], found[kind])
     yield waiting
-    running = [job.info for job in scheduler.ledger.live if job.info.status is JobStatus.RUNNING]
-    yield GaugeMetricFamily("lmms_eval_running_jobs", "Jobs that run", value=len(running))
-    rate = sum(info.progress.rate or 0.0 for info in running if info.progress)
+    yield GaugeMetricFamily("lmms_eval_running_jobs", "Jobs that run", value=len(scheduler.running))
+    rate = sum(info.progress.rate or 0.0 for info in scheduler.running if info.progress)
     yield GaugeMetricFamily(
         "lmms_eval_running_samples_per_second", "Samples that running jobs answer in a second", value=rate
     )

@@ -132,8 +132,10 @@ class JobQueue:
         return len(self._waiting)
 
     def __contains__(self, job: Job) -> bool:
-        index = self.position(job)
-        return index < len(self._waiting) and self._waiting[index][1] == job.id
+        return self._waits_at(self.position(job), job)
+
+    def _waits_at(self, position: int, job: Job) -> bool:
+        return position < len(self._waiting) and self._waiting[position][1] == job.id
 
     @property
     def ids(self) -> list[str]:
@@ -152,8 +154,9 @@ class JobQueue:
 
     def remove(self, job: Job) -> None:
         """Let a job wait no more; nothing happens if it does not."""
-        if job in self:
-            del self._waiting[self.position(job)]
+        position = self.position(job)
+        if self._waits_at(position, job):
+            del self._waiting[position]
             self.turns += 1
             self._for_parts.discard(job.id)
             self._placement = None

@@ -373,16 +373,16 @@ class JobScheduler:
         """Return what waits and what runs."""
         counts = await self.ledger.counts()
         running = sorted(
-            (job for job in self._dispatcher.carried if job.info.status is JobStatus.RUNNING or self._starts(job)),
-            key=lambda job: str(job.info.started_at),
+            [*self.running, *(job.info for job in self._dispatcher.carried if self._starts(job))],
+            key=lambda info: str(info.started_at),
         )
         return QueueStatusResponse(
             queue_size=len(self._queue),
-            running_job=running[0].id if running else None,
+            running_job=running[0].job_id if running else None,
             queued_jobs=self._queue.ids,
             completed_jobs=counts[JobStatus.COMPLETED],
             failed_jobs=counts[JobStatus.FAILED],
-            running_jobs=[job.id for job in running],
+            running_jobs=[info.job_id for info in running],
         )
 
     def _starts(self, job: Job) -> bool:
@@ -475,6 +475,11 @@ class JobScheduler:
     def wait_reasons(self) -> list[str]:
         """Return why each job waits, in words."""
         return [self._queue.reason(job) for job in self.ledger.live if job.info.status is JobStatus.QUEUED]
+
+    @property
+    def running(self) -> list[JobInfo]:
+        """The jobs that run, without those that are just about to."""
+        return [job.info for job in self._dispatcher.carried if job.info.status is JobStatus.RUNNING]
 
     @property
     def queue_size(self) -> int:

@@ -26,6 +26,7 @@ def apply() -> None:
     real_exceptions()
     bounded_peer_timeout()
     groups_without_scores()
+    tasks_inside_groups()
 
 
 def plain_log(verbosity: str) -> Callable[[], int]:
@@ -152,6 +153,22 @@ def groups_without_scores() -> None:
         return consolidate(results, versions, task_dict)
 
     evaluator.consolidate_group_results = consolidate_scored
+
+
+def tasks_inside_groups() -> None:
+    """Let a task that is written out inside its group know its name; lmms-eval takes it away and then fails."""
+    from lmms_eval.tasks import TaskManager
+
+    load = TaskManager._load_individual_task_or_group  # noqa: SLF001
+
+    def load_named(self: Any, *args: Any, **kwargs: Any) -> Any:
+        loaded = load(self, *args, **kwargs)
+        for name, task in loaded.items():
+            if isinstance(name, str) and getattr(getattr(task, "config", None), "task", name) is None:
+                task.config.task = name
+        return loaded
+
+    TaskManager._load_individual_task_or_group = load_named  # noqa: SLF001
 
 
 def samples_of(limit: float | None, total: int) -> int | None:

@@ -182,6 +182,12 @@ def write_tasks(folder: Path) -> None:
     for group, members, metric in averages:
         (folder / f"tiny_{group}.yaml").write_text(GROUP.format(group=group, members=members, metric=metric))
     (folder / "tiny_group.yaml").write_text("group: tiny_group\ntask:\n  - tiny_ten\n  - tiny_four\n")
+    # lmms-eval finds the data beside the file only for a task that is alone in it.
+    own = TASK.format(
+        name="tiny_own", data=folder / "four", output_type="generate_until", metric="exact_match", more=""
+    )
+    member = "  - " + own.strip().replace("\n", "\n    ") + "\n"
+    (folder / "tiny_written_out.yaml").write_text("group: tiny_written_out\ntask:\n  - tiny_ten\n" + member)
 
 
 @dataclass

@@ -123,6 +123,14 @@ def test_every_kind_of_request_is_answered(runner: Runner) -> None:
     assert notices[0].startswith("4 errors were only written to the log")
 
 
+def test_a_task_that_is_written_out_inside_its_group(runner: Runner) -> None:
+    """lmms-eval forgets its name, and ends with a TypeError."""
+    attempt = runner.run(["tiny_written_out"], limit=2)
+    assert attempt.outcome.failure is None
+    assert {task: len(samples) for task, samples in attempt.samples.items()} == {"tiny_ten": 2, "tiny_own": 2}
+    assert {entry.task for entry in journal.read(attempt.files.journal)} == {"tiny_ten", "tiny_own"}
+
+
 def test_a_second_attempt_asks_for_nothing_that_is_answered(runner: Runner) -> None:
     first = runner.run(["tiny_choice", "tiny_ten"], job="resumed")
     expected = first.samples
