@@ -13,13 +13,13 @@ from ..protocol.server import FieldError
 from .catalog import CatalogCache
 from .clock import now
 from .errors import EngineError, InvalidRequest, KeyReused, QueueFull, SecretsNeeded, StorageFull
+from .job_card import Submission
 from .ledger import JobLedger
 from .paths import with_absolute_paths
 from .queueing import Job, JobQueue
 from .settings import SchedulerSettings
 from .state_dir import StateDir
 from .storage import Storage
-from .store import Submission
 from .validation import Findings, examine
 from .vault import Vault
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +36,7 @@ def is_full(error: BaseException) -> bool:
 
 @contextmanager
 def needing_room(folder: Path) -> Iterator[None]:
-    """Raise `DiskFull` where the system says so of what is written within.
+    """Raise `DiskFull` where the system, or SQLite, says so of what is written within.
 
     Parameters
     ----------
@@ -43,7 +45,42 @@ def needing_room(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if is_full(error):
+    except (OSError, sqlite3.Error) as error:
+        if means_full_disk(error, folder):
             raise DiskFull(folder) from error
         raise
+
+
+def means_full_disk(error: OSError | sqlite3.Error, folder: Path) -> bool:
+    """Tell whether something failed because a disk is full.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    folder
+        A folder on that disk.
+    """
+    if isinstance(error, OSError):
+        return is_full(error)
+    if _is_sqlite(error, _SQLITE_FULL, "database or disk is full"):
+        return True
+    # SQLite says "I/O error" for a spent quota, and where it could not lengthen its shared memory.
+    return _is_sqlite(error, _SQLITE_IOERR, "disk I/O error") and not _has_room(folder)
+
+
+_SQLITE_IOERR, _SQLITE_FULL = 10, 13
+
+
+def _is_sqlite(error: sqlite3.Error, code: int, text: str) -> bool:
+    found: int | None = getattr(error, "sqlite_errorcode", None)  # new in Python 3.11
+    return text in str(error) if found is None else found & 0xFF == code
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(65536))
+    except OSError as error:
+        return not is_full(error)
+    return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ..protocol.jobs import EvaluateRequest, JobInfo
 from ..protocol.run import RunFiles
 from .disk import is_full
+
+logger = logging.getLogger(__name__)
 
 # What only the running server can say is never stored.
 VOLATILE = {"position_in_queue", "wait_reason"}
@@ -74,41 +77,55 @@ class JobCard(BaseModel):
         return info
 
 
-def write_card(info: JobInfo, seq: int, submission: Submission | None = None) -> None:
+def write_card(card: JobCard) -> None:
     """Write the card of a job, so that a reader sees the old one or the new one; private to the user.
 
     Nothing is written for a job without a directory, nor on a full disk: the database has it all.
 
     Parameters
     ----------
-    info
-        The job.
-    seq
-        Its place in the order of arrival.
-    submission
-        Its idempotency key, if it has one.
+    card
+        The card.
 
     Raises
     ------
     OSError
         If the card cannot be written for another reason.
     """
-    if info.job_dir is None:
+    if card.info.job_dir is None:
         return
-    card = RunFiles(info.job_dir).card
-    new = card.with_name(card.name + ".new")
-    text = JobCard(seq=seq, submission=submission, info=info).model_dump_json(exclude={"info": VOLATILE})
+    path = RunFiles(card.info.job_dir).card
+    new = path.with_name(path.name + ".new")
+    text = card.model_dump_json(exclude={"info": VOLATILE})
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text.encode())
         # No fsync: that would double the cost of every change, for a copy that is needed once in years.
-        new.replace(card)
+        new.replace(path)
     except FileNotFoundError:  # a person removed the directory
         return
     except OSError as error:
         new.unlink(missing_ok=True)
         if not is_full(error):
             raise
+
+
+def keep_card(card: JobCard, *, new: bool = False) -> None:
+    """Write the card of a stored job; that the spare copy cannot be written is logged, and must not fail the job.
+
+    Parameters
+    ----------
+    card
+        The card.
+    new
+        Whether the job's directory is made first if it is missing.
+    """
+    try:
+        if new and card.info.job_dir is not None:
+            Path(card.info.job_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_card(card)
+    except OSError as error:
+        logger.warning("The card of job %s could not be written: %s", card.info.job_id, error)
 
 
 def read_card(path: Path) -> JobCard | None:

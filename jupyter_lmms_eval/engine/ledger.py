@@ -17,23 +17,19 @@ from typing import Any, TypeVar
 from ..protocol.jobs import JobInfo, JobList, JobStatus
 from .errors import DiskFull, JobNotFound
 from .figures import Figures
+from .job_card import Submission
+from .listeners import CALM_SECONDS, Listeners
 from .queueing import Job, JobQueue
-from .store import Arrival, JobStore, StoredJob, Submission
+from .store import Arrival, JobStore, StoredJob
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Who waits for changes is woken at most so often (seconds): a storm of progress costs as little as a breeze.
-CALM_SECONDS = 0.1
-# How often to look whether waiting jobs wait for another reason; nobody tells of that.
-LOOK_SECONDS = 1.0
 # Directories and cards of new jobs are made when none has arrived for so long (seconds), so many between two looks at
 # who waits by now; but when so many are due, new jobs wait for them.
 QUIET_SECONDS = 0.02
 CARDS_AT_ONCE = 16
 MOST_CARDS_DUE = 512
-# Of many who wait each is woken more rarely, so that answering them never is all that the server does.
-MOST_WOKEN_A_SECOND = 500
 
 
 class JobLedger:
@@ -94,12 +90,8 @@ class JobLedger:
         self._life = secrets.token_hex(4)
         self._status_revision = 0
         self._explained = 0.0
-        self._waiting = 0
         self._closed = False
-        self._touched = asyncio.Event()
-        self._woken: asyncio.Future[None] | None = None
-        self._turning: dict[str, asyncio.Future[None]] = {}
-        self._waking: asyncio.Task[None] | None = None
+        self._listeners = Listeners(lambda: self._revision, self._explain)
 
     async def open(self) -> list[StoredJob]:
         """Read where the revisions are, and return the jobs that are not over, in order of arrival."""
@@ -115,12 +107,7 @@ class JobLedger:
         self._closed = True
         if self._storing is not None:
             await asyncio.gather(self._storing, return_exceptions=True)
-        if self._waking is not None:
-            self._waking.cancel()
-            await asyncio.gather(self._waking, return_exceptions=True)
-        self._wake()
-        for job_id in list(self._turning):
-            self._turned(job_id)
+        await self._listeners.close()
         await self.save_again()
         await self._stored(self._store.close)
         self._thread.shutdown()
@@ -257,7 +244,7 @@ class JobLedger:
                 return found
             # A job that is being stored has a revision, but is not told of before it is safe.
             since = found.revision
-            await self._change(since, left)
+            await self._listeners.change(since, left)
 
     async def other_status(self, job_id: str, status: JobStatus, patience: float) -> JobInfo:
         """Return a job as soon as its status is another one, or when time is up.
@@ -282,42 +269,7 @@ class JobLedger:
             left = deadline - time.monotonic()
             if info.status is not status or info.status.finished or left <= 0 or self._closed:
                 return info
-            # Not with those who wait for any change: they are woken ten times a second at most.
-            turned = self._turning.setdefault(job_id, asyncio.get_running_loop().create_future())
-            await asyncio.wait([turned], timeout=left)
-
-    async def _change(self, since: int, patience: float) -> None:
-        """Wait until the revision is beyond one, some seconds at most."""
-        if self._revision > since or self._closed:
-            return
-        if self._woken is None:
-            self._woken = asyncio.get_running_loop().create_future()
-        self._waiting += 1
-        if self._waking is None or self._waking.done():
-            self._waking = asyncio.create_task(self._wake_while_somebody_waits(self._revision))
-        try:
-            await asyncio.wait([self._woken], timeout=patience)
-        finally:
-            self._waiting -= 1
-
-    async def _wake_while_somebody_waits(self, heard: int) -> None:
-        """Wake all who wait, after a change at once and then not for a moment. One task, however many they are."""
-        while self._waiting:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._touched.wait(), LOOK_SECONDS)
-            self._explain()
-            self._touched.clear()
-            if self._revision > heard:
-                heard = self._revision
-                calm = max(CALM_SECONDS, self._waiting / MOST_WOKEN_A_SECOND)
-                self._wake()
-                await asyncio.sleep(calm)
-                self._explain()  # what changed may be why others wait
-
-    def _wake(self) -> None:
-        woken, self._woken = self._woken, None
-        if woken is not None and not woken.done():
-            woken.set_result(None)
+            await self._listeners.other_status(job_id, left)
 
     def _explain(self) -> None:
         """Count it as a change if a job waits for another reason than before.
@@ -446,13 +398,7 @@ class JobLedger:
             self._counts[before] -= 1
             self._counts[job.info.status] += 1
             self._status_revision += 1
-            self._turned(job.id)
-
-    def _turned(self, job_id: str) -> None:
-        """Wake who waits for another status of a job."""
-        turned = self._turning.pop(job_id, None)
-        if turned is not None:
-            turned.set_result(None)
+            self._listeners.turned(job.id)
 
     async def update(self, job: Job, **changes: Any) -> None:
         """Change a job, in memory and on disk.
@@ -504,7 +450,7 @@ class JobLedger:
 
     def _next_revision(self) -> int:
         self._revision += 1
-        self._touched.set()
+        self._listeners.touched()
         return self._revision
 
     async def _stored(self, call: Callable[..., T], *arguments: object) -> T:

@@ -15,10 +15,12 @@ from pydantic import ValidationError
 
 from ..protocol.jobs import JobInfo, JobStatus
 from ..protocol.run import RunFiles, RunSpec
+from .disk import means_full_disk
 from .errors import DiskFull
-from .job_card import LARGEST_NUMBER, JobCard, read_card
+from .job_card import LARGEST_NUMBER, JobCard, keep_card, read_card
+from .schema import MIGRATIONS, migrate
 from .state_dir import StateDir
-from .store import MIGRATIONS, JobStore, keep_card, means_full_disk, migrate
+from .store import JobStore
 
 # No release will have a version beyond it: damage wrote it.
 _CREDIBLE_VERSION = 1000

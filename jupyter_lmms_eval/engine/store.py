@@ -7,65 +7,17 @@ from one thread; the scheduler gives it one.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.jobs import JobInfo, JobStatus
-from .disk import is_full
-from .errors import DiskFull, StoreTooNew
-from .job_card import VOLATILE, JobCard, Submission, write_card
-
-__all__ = [
-    "MIGRATIONS",
-    "SCHEMA_VERSION",
-    "Arrival",
-    "JobStore",
-    "StoredJob",
-    "Submission",
-    "keep_card",
-    "means_full_disk",
-    "migrate",
-]
-
-logger = logging.getLogger(__name__)
-
-_VERSION_1 = """
-CREATE TABLE job (
-    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_id    TEXT NOT NULL UNIQUE,
-    status    TEXT NOT NULL,
-    model     TEXT NOT NULL,
-    revision  INTEGER NOT NULL,
-    info      TEXT NOT NULL,
-    submission_key     TEXT UNIQUE,
-    submission_digest  TEXT
-);
-CREATE INDEX job_by_status ON job (status, seq);
-CREATE INDEX job_by_model ON job (model, seq);
-CREATE INDEX job_by_revision ON job (revision);
-CREATE TABLE job_task (
-    task  TEXT NOT NULL,
-    seq   INTEGER NOT NULL REFERENCES job (seq) ON DELETE CASCADE,
-    PRIMARY KEY (task, seq)
-) WITHOUT ROWID;
-"""
-
-_VERSION_2 = """
-CREATE INDEX job_by_model_and_status ON job (model, status, seq);
-"""
-
-# MIGRATIONS[n] brings a database of version n to version n + 1. A step that was released is never edited. A new
-# value of an existing field of `JobInfo` (a status, a cause) needs a step too, if only an empty one: an older
-# package must refuse such rows, and not take them for damage.
-MIGRATIONS = (_VERSION_1, _VERSION_2)
-SCHEMA_VERSION = len(MIGRATIONS)
-
+from .disk import needing_room
+from .job_card import VOLATILE, JobCard, Submission, keep_card
+from .schema import migrate, rolled_back_on_error
 
 # So many jobs of a group go into one statement: older SQLite takes 999 values, and a job has eight.
 _MOST_AT_ONCE = 100
@@ -124,7 +76,7 @@ class JobStore:
         self.folder = path.parent
         # New jobs without directory and card, in order of arrival.
         self._due: dict[str, JobCard] = {}
-        with _full_disk_named(self.folder):
+        with needing_room(self.folder):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -397,7 +349,7 @@ class JobStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error, one of the COMMIT too."""
-        with _full_disk_named(self.folder), _rolled_back_on_error(self._db):
+        with needing_room(self.folder), rolled_back_on_error(self._db):
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
@@ -429,109 +381,6 @@ def page_query(
     where = " AND ".join(text for text, value in given.items() if value is not None)
     query = f"SELECT {place}, info FROM {tables} {'WHERE ' + where if where else ''} ORDER BY {place} DESC LIMIT ?"  # noqa: S608  (only our own words)
     return query, [value for value in given.values() if value is not None]
-
-
-def migrate(db: sqlite3.Connection, steps: Sequence[str] = MIGRATIONS) -> None:
-    """Bring a database to the present version, step by step, each step wholly or not at all.
-
-    Parameters
-    ----------
-    db
-        The database; an empty one has version 0.
-    steps
-        What brings version n to version n + 1.
-
-    Raises
-    ------
-    StoreTooNew
-        If it is beyond the present version.
-    sqlite3.Error
-        If a step fails; the database is as that step found it.
-    """
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(steps):
-        raise StoreTooNew(
-            f"The job database has version {version}, this package understands up to {len(steps)}: "
-            "use the newer jupyter_lmms_eval or another --state-dir"
-        )
-    for number, step in enumerate(steps[version:], start=version + 1):
-        with _rolled_back_on_error(db):
-            db.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
-
-
-def means_full_disk(error: OSError | sqlite3.Error, folder: Path) -> bool:
-    """Tell whether something failed because a disk is full.
-
-    Parameters
-    ----------
-    error
-        What was raised.
-    folder
-        A folder on that disk.
-    """
-    if isinstance(error, OSError):
-        return is_full(error)
-    if _is_sqlite(error, _SQLITE_FULL, "database or disk is full"):
-        return True
-    # SQLite says "I/O error" for a spent quota, and where it could not lengthen its shared memory.
-    return _is_sqlite(error, _SQLITE_IOERR, "disk I/O error") and not _has_room(folder)
-
-
-_SQLITE_IOERR, _SQLITE_FULL = 10, 13
-
-
-def _is_sqlite(error: sqlite3.Error, code: int, text: str) -> bool:
-    found: int | None = getattr(error, "sqlite_errorcode", None)  # new in Python 3.11
-    return text in str(error) if found is None else found & 0xFF == code
-
-
-def _has_room(folder: Path) -> bool:
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(65536))
-    except OSError as error:
-        return not is_full(error)
-    return True
-
-
-def keep_card(card: JobCard, *, new: bool = False) -> None:
-    """Write the card of a stored job; that the spare copy cannot be written is logged, and must not fail the job.
-
-    Parameters
-    ----------
-    card
-        The card.
-    new
-        Whether the job's directory is made first if it is missing.
-    """
-    try:
-        if new and card.info.job_dir is not None:
-            Path(card.info.job_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_card(card.info, card.seq, card.submission)
-    except OSError as error:
-        logger.warning("The card of job %s could not be written: %s", card.info.job_id, error)
-
-
-@contextmanager
-def _full_disk_named(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        if means_full_disk(error, folder):
-            raise DiskFull(folder) from error
-        raise
-
-
-@contextmanager
-def _rolled_back_on_error(db: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        # SQLite ends the transaction of some errors by itself. One that stayed open would block every later one.
-        if db.in_transaction:
-            with suppress(sqlite3.Error):  # the first error is the one to tell
-                db.execute("ROLLBACK")
-        raise
 
 
 def _dump(info: JobInfo) -> str:

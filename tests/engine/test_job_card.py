@@ -28,14 +28,14 @@ def job(directory: Path | None, **changes: object) -> JobInfo:
 def test_a_card_tells_all_that_is_stored_of_a_job(tmp_path: Path) -> None:
     info = job(tmp_path, revision=7, warnings=["a"])
     submission = Submission.of("cell 7", info.request)
-    write_card(info, 3, submission)
+    write_card(JobCard(seq=3, submission=submission, info=info))
     assert read_card(RunFiles(tmp_path).card) == JobCard(seq=3, submission=submission, info=info)
     assert stat.S_IMODE(RunFiles(tmp_path).card.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
 
 
 def test_a_card_does_not_tell_what_only_a_running_server_can_say(tmp_path: Path) -> None:
-    write_card(job(tmp_path, position_in_queue=4, wait_reason="all devices are busy"), 1)
+    write_card(JobCard(seq=1, info=job(tmp_path, position_in_queue=4, wait_reason="all devices are busy")))
     text = RunFiles(tmp_path).card.read_text()
     assert "position_in_queue" not in text
     assert "wait_reason" not in text
@@ -83,7 +83,7 @@ def test_a_job_without_a_directory_is_stored_all_the_same(tmp_path: Path) -> Non
 def test_a_card_that_cannot_be_written_does_not_fail_its_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "job").write_text("a person put a file where the directory was")
     with pytest.raises(NotADirectoryError):
-        write_card(job(tmp_path / "job"), 1)
+        write_card(JobCard(seq=1, info=job(tmp_path / "job")))
     store = JobStore(tmp_path / "jobs.sqlite")
     assert store.add(job(tmp_path / "job")) == 1
     assert store.get("a") is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_lmms_eval.engine import ledger as ledger_module
+from jupyter_lmms_eval.engine import listeners
 from jupyter_lmms_eval.engine.clock import now
 from jupyter_lmms_eval.engine.errors import DiskFull
 from jupyter_lmms_eval.engine.job_card import Submission
@@ -255,7 +255,7 @@ async def test_without_room_nothing_is_accepted(folder: Path) -> None:
 
 
 def test_more_who_wait_are_woken_more_rarely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(ledger_module, "MOST_WOKEN_A_SECOND", 1)
+    monkeypatch.setattr(listeners, "MOST_WOKEN_A_SECOND", 1)
     pauses: list[float] = []
     sleep = asyncio.sleep
 

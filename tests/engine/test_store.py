@@ -11,17 +11,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_lmms_eval.engine.clock import now
+from jupyter_lmms_eval.engine.disk import means_full_disk
 from jupyter_lmms_eval.engine.errors import DiskFull, StoreTooNew
 from jupyter_lmms_eval.engine.job_card import JobCard, Submission
-from jupyter_lmms_eval.engine.store import (
-    MIGRATIONS,
-    SCHEMA_VERSION,
-    Arrival,
-    JobStore,
-    means_full_disk,
-    migrate,
-    page_query,
-)
+from jupyter_lmms_eval.engine.schema import MIGRATIONS, SCHEMA_VERSION, migrate
+from jupyter_lmms_eval.engine.store import Arrival, JobStore, page_query
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 from tests.disks import fill, mounted
 
