@@ -20,7 +20,8 @@ const lacking: Record<string, unknown> = {
     media,
     addEventListener() {},
     removeEventListener() {},
-    addListener() {}
+    addListener() {},
+    removeListener() {}
   })
 };
 

@@ -12,7 +12,7 @@ import { Catalogs } from '../views/form/catalog';
 import { draftOf, EMPTY, lastSettings, readDraft, storable, type IDraft } from '../views/form/draft';
 import { FormWidget } from '../views/form/widget';
 import { TRANSLATION_DOMAIN } from './evaluations';
-import { JOB_ARGS, jobsMeant } from './targets';
+import { JOB_ARGS, jobsMeant, serverMeant } from './targets';
 import { place, reveal } from './place';
 
 /** Where Jupyter's state keeps what is typed, and what the next form begins with. */
@@ -49,6 +49,10 @@ export const form: JupyterFrontEndPlugin<void> = {
 
     const open = (key: string, initial: IDraft): Opened => {
       let typed = initial;
+      if (key !== MAIN) {
+        // After a reload nothing else would know with what it was filled.
+        void store(DRAFTS + key, initial);
+      }
       const keeper = new Debouncer(() => store(DRAFTS + key, typed), PAUSE);
       const content = new FormWidget({
         key,
@@ -90,6 +94,11 @@ export const form: JupyterFrontEndPlugin<void> = {
     const begin = async (key: string): Promise<IDraft> =>
       readDraft(await state.fetch(DRAFTS + key)) ?? readDraft(await state.fetch(LAST)) ?? EMPTY;
 
+    /** The server that an evaluation shall run on; empty: nobody said so. */
+    const wished = (args: ReadonlyPartialJSONObject): string =>
+      // Where a menu was opened last is known ever after: only an item of that menu may mean it.
+      (typeof args.server === 'string' || args.underMenu === true ? serverMeant(app, args) : '') ?? '';
+
     commands.addCommand(CommandIDs.newJob, {
       label: args => (args.isMenu ? trans.__('Evaluation') : trans.__('New Evaluation')),
       caption: trans.__('Submit an evaluation of a model'),
@@ -99,6 +108,7 @@ export const form: JupyterFrontEndPlugin<void> = {
           type: 'object',
           properties: {
             server: { type: 'string', description: 'Id of the server' },
+            underMenu: { type: 'boolean', description: 'Without an id: the server under the context menu' },
             request: {
               type: 'object',
               description: 'What to fill the form with, as `POST /evaluate` takes it'
@@ -107,13 +117,16 @@ export const form: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: async args => {
-        const server = typeof args.server === 'string' ? args.server : '';
+        const server = wished(args);
         if (args.request && typeof args.request === 'object') {
           return open(UUID.uuid4(), draftOf(args.request as Partial<EvaluateRequest>, server));
         }
         const key = typeof args.form === 'string' ? args.form : MAIN;
         const shown = tracker.find(widget => widget.content.key === key);
         if (shown) {
+          if (server) {
+            shown.content.chooseServer(server);
+          }
           reveal(shell, shown);
           return shown;
         }

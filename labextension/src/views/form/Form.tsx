@@ -87,10 +87,14 @@ export function Form(props: IFormProps): React.ReactElement {
   );
   const { serverMeant } = props;
   React.useEffect(() => {
-    const choose = (_: unknown, meant: string): void => update({ server: meant }, '');
+    const choose = (_: unknown, meant: string): void => {
+      if (meant !== server) {
+        update({ server: meant }, '');
+      }
+    };
     serverMeant?.connect(choose);
     return () => void serverMeant?.disconnect(choose);
-  }, [serverMeant, update]);
+  }, [serverMeant, server, update]);
   React.useEffect(() => onDraft(draft), [draft, onDraft]);
 
   const forceSimple = draft.options.force_simple === true;
