@@ -8,7 +8,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommandIDs } from '../../commandids';
-import { jobInfo } from '../../model/__tests__/jupyter';
 import type { FormWidget } from '../../views/form/widget';
 import { form } from '../form';
 import { Stage } from './stage';

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Button, HTMLSelect } from '@jupyterlab/ui-components';
 import React, { useCallback, useEffect, useId, useRef, useState } from 'react';
+import { Refusal } from '../../api/connection';
 import type { ISampleQuery, Sample, SamplePage } from '../../api/samples';
 import { useLoaded, useRepeated, useSettled } from './loading';
 import { SampleDetail } from './SampleDetail';
@@ -41,7 +42,7 @@ export function Samples(props: {
   const loaded = useLoaded(active ? ask : null);
   const page = useLast(loaded.value);
   // Samples come as they are answered; what is seen stays meanwhile.
-  useRepeated(async () => loaded.retry(), EVERY, active && growing);
+  useRepeated(() => loaded.renew().catch(unlessNoneYet), EVERY, active && growing, true);
   // Another list begins at its beginning.
   useEffect(() => setOffset(0), [task, filter, q]);
 
@@ -115,7 +116,8 @@ export function Samples(props: {
             label: each.total ? `${each.task} (${count(each.total)})` : each.task
           }))}
         />
-        {page.scored && (
+        {/* What filters can be taken back, also where nothing has a verdict any more. */}
+        {(page.scored || filter !== 'all') && (
           <HTMLSelect
             className="jp-LmmsEval-view-select"
             aria-label={trans.__('Which samples')}
@@ -258,6 +260,13 @@ function useLast<T>(value: T | undefined): T | undefined {
     last.current = value;
   }
   return last.current;
+}
+
+/** That there are no samples yet is an answer. */
+function unlessNoneYet(error: unknown): void {
+  if (!(error instanceof Refusal && error.status === NONE_YET)) {
+    throw error;
+  }
 }
 
 function oneLine(text: string | undefined): string {

@@ -11,8 +11,10 @@ export interface ILoaded<T> {
   error: string;
   /** HTTP status of what went wrong; 0 if it was something else. */
   status: number;
-  /** Ask again. */
+  /** Ask again, whatever is asked just now. */
   retry: () => void;
+  /** Wait for the answer that is to come, or ask again where none is; fails where that fails. */
+  renew: () => Promise<void>;
 }
 
 /**
@@ -21,39 +23,66 @@ export interface ILoaded<T> {
  * @param ask - Its identity says what it depends on: use `useCallback`. Null: nothing is asked.
  */
 export function useLoaded<T>(ask: ((signal: AbortSignal) => Promise<T>) | null): ILoaded<T> {
-  const [state, setState] = useState<Omit<ILoaded<T>, 'retry'>>({
+  const [state, setState] = useState<Omit<ILoaded<T>, 'retry' | 'renew'>>({
     value: undefined,
     loading: ask !== null,
     error: '',
     status: 0
   });
-  const [turn, setTurn] = useState(0);
-  useEffect(() => {
+  /** The question that has no answer yet. */
+  const open = useRef<{ answered: Promise<void>; abort: AbortController } | null>(null);
+  const stop = useCallback(() => {
+    open.current?.abort.abort();
+    open.current = null;
+  }, []);
+  const begin = useCallback((): Promise<void> => {
+    stop();
     if (!ask) {
       setState(before => ({ ...before, loading: false }));
-      return;
+      return Promise.resolve();
     }
     const abort = new AbortController();
     setState(before => ({ ...before, loading: true }));
-    ask(abort.signal).then(
-      value => !abort.signal.aborted && setState({ value, loading: false, error: '', status: 0 }),
-      error =>
-        !abort.signal.aborted &&
-        setState({
-          value: undefined,
-          loading: false,
-          error: sentence(error),
-          status: error instanceof Refusal ? error.status : 0
-        })
+    const take = (answer: Omit<typeof state, 'loading'>) => {
+      if (!abort.signal.aborted) {
+        open.current = null;
+        setState({ ...answer, loading: false });
+      }
+    };
+    const answered = ask(abort.signal).then(
+      value => take({ value, error: '', status: 0 }),
+      error => {
+        const status = error instanceof Refusal ? error.status : 0;
+        take({ value: undefined, error: sentence(error), status });
+        if (!abort.signal.aborted) {
+          throw error;
+        }
+      }
     );
-    return () => abort.abort();
-  }, [ask, turn]);
-  const retry = useCallback(() => setTurn(before => before + 1), []);
-  return { ...state, retry };
+    open.current = { answered, abort };
+    return answered;
+  }, [ask, stop]);
+  const retry = useCallback(() => void begin().catch(() => undefined), [begin]);
+  const renew = useCallback(() => open.current?.answered ?? begin(), [begin]);
+  useEffect(() => {
+    retry();
+    return stop;
+  }, [retry, stop]);
+  return { ...state, retry, renew };
 }
 
-/** Do something again and again while it is wanted; slower while it fails, not at all while the page is hidden. */
-export function useRepeated(work: () => Promise<void>, interval: number, wanted: boolean): void {
+/**
+ * Do something again and again while it is wanted; slower while it fails, not at all while the page is hidden.
+ *
+ * @param interval - Milliseconds between an end and the next beginning.
+ * @param later - Whether the first time comes after such a pause too: it is being done already.
+ */
+export function useRepeated(
+  work: () => Promise<void>,
+  interval: number,
+  wanted: boolean,
+  later = false
+): void {
   const latest = useRef(work);
   latest.current = work;
   useEffect(() => {
@@ -61,12 +90,14 @@ export function useRepeated(work: () => Promise<void>, interval: number, wanted:
       return;
     }
     const poll = new Poll<void, unknown>({
+      auto: false,
       factory: () => latest.current(),
       frequency: { interval, backoff: 2, max: 30_000 },
       standby: 'when-hidden'
     });
+    void poll.schedule({ phase: 'started', interval: later ? interval : Poll.IMMEDIATE });
     return () => poll.dispose();
-  }, [interval, wanted]);
+  }, [interval, wanted, later]);
 }
 
 /** A value that holds still until it has not changed for a while. */

@@ -1,5 +1,5 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { cleanup, configure, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
+import { act, cleanup, configure, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../../api/connection';
@@ -66,6 +66,35 @@ class Source implements ISampleSource {
       samples: matching.slice(offset, offset + limit),
       ...this.more
     };
+  }
+}
+
+/** A source that takes its time, in seconds. */
+class Slow extends Source {
+  constructor(private readonly seconds: number) {
+    super({ live: true, scored: false });
+  }
+
+  override async page(query: ISampleQuery, signal?: AbortSignal): Promise<SamplePage> {
+    const answer = super.page(query);
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, this.seconds * 1000);
+      signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+    });
+    return answer;
+  }
+}
+
+/** A source that has nothing but a status for those who ask. */
+class Failing implements ISampleSource {
+  readonly media = null;
+  asked = 0;
+
+  constructor(private readonly status: number) {}
+
+  async page(): Promise<SamplePage> {
+    this.asked++;
+    throw new Refusal(this.status, 'There is nothing');
   }
 }
 
@@ -140,6 +169,26 @@ describe('samples', () => {
     expect(screen.queryByRole('combobox', { name: 'Which samples' })).toBeNull();
   });
 
+  it('can be shown all again where none has a verdict any more', async () => {
+    const source = new Source();
+    const { rerender } = show(source);
+    const which = () => screen.getByRole('combobox', { name: 'Which samples' });
+    await screen.findByRole('listbox');
+    fireEvent.change(which(), { target: { value: 'wrong' } });
+    expect(await screen.findByText('12 of 120 samples')).toBeTruthy();
+    // The job is tried again: what is answered has no verdict yet, so that none is wrong.
+    const again = new Source({ live: true, scored: false });
+    const page = again.page.bind(again);
+    again.page = async query => ({
+      ...(await page(query)),
+      ...(query.filter === 'all' ? {} : { samples: [], matching: 0 })
+    });
+    rerender(<Samples source={again} active growing trans={trans} />);
+    expect(await screen.findByText(/No sample matches/)).toBeTruthy();
+    fireEvent.change(which(), { target: { value: 'all' } });
+    expect(await screen.findByRole('listbox')).toBeTruthy();
+  });
+
   it('that there are none of yet are no failure', async () => {
     const source = new Source();
     source.page = async () => {
@@ -161,6 +210,45 @@ describe('samples', () => {
     source.page = good;
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
     expect(await screen.findByRole('listbox')).toBeTruthy();
+  });
+});
+
+describe('samples of a running job', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const pass = (seconds: number) => act(() => vi.advanceTimersByTimeAsync(seconds * 1000));
+
+  it('come although an answer takes longer than the pause between two questions', async () => {
+    const source = new Slow(5);
+    show(source, true);
+    await pass(6);
+    expect(screen.getByRole('listbox', { name: 'Samples' })).toBeTruthy();
+    expect(source.asked).toHaveLength(1);
+    await pass(6);
+    expect(source.asked).toHaveLength(2);
+  });
+
+  it('are asked for once when they are opened, and again while they are seen', async () => {
+    const source = new Source({ live: true });
+    const { rerender } = show(source, true);
+    await pass(1);
+    expect(source.asked).toHaveLength(1);
+    await pass(10);
+    expect(source.asked.length).toBeGreaterThan(2);
+    const before = source.asked.length;
+    rerender(<Samples source={source} active={false} growing trans={trans} />);
+    await pass(10);
+    expect(source.asked).toHaveLength(before);
+  });
+
+  it('are asked for less and less often while nothing answers, unless there are just none yet', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue();
+    const [silent, early] = [new Failing(0), new Failing(409)];
+    show(silent, true);
+    show(early, true);
+    await pass(300);
+    expect(early.asked).toBeGreaterThan(90);
+    expect(silent.asked).toBeLessThan(early.asked / 2);
   });
 });
 
