@@ -27,7 +27,7 @@ export const panel: JupyterFrontEndPlugin<void> = {
   ) => {
     const translator = translatorGiven ?? nullTranslator;
     const trans = translator.load(TRANSLATION_DOMAIN);
-    const widget = new EvaluationsPanel(model, app.commands, translator, trans);
+    const widget = new EvaluationsPanel(model, app.commands, app.contextMenu.menu, translator, trans);
     if (toolbars && settings) {
       setToolbar(widget, createToolbarFactory(toolbars, settings, 'Evaluations', PLUGIN_ID, translator));
     }

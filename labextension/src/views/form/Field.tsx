@@ -65,7 +65,7 @@ export function Field(props: {
   onNearest?: (problem: IProblem, name: string) => void;
   children: (describedBy: string) => React.ReactNode;
 }): React.ReactElement {
-  const { id, problems } = props;
+  const { id, problems, onNearest } = props;
   return (
     <div
       className="jp-LmmsEval-field"
@@ -82,7 +82,19 @@ export function Field(props: {
           {props.help}
         </div>
       )}
-      <Problems id={`${id}-problems`} problems={problems} trans={props.trans} onNearest={props.onNearest} />
+      <Problems
+        id={`${id}-problems`}
+        problems={problems}
+        trans={props.trans}
+        onNearest={
+          onNearest &&
+          ((problem, name) => {
+            onNearest(problem, name);
+            // What was pressed goes with the problem.
+            document.getElementById(id)?.focus();
+          })
+        }
+      />
     </div>
   );
 }

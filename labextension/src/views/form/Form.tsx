@@ -173,13 +173,20 @@ export function Form(props: IFormProps): React.ReactElement {
       setStarting(false);
     }
   };
+  const focusModel = (): void => document.getElementById(`${id}-model`)?.focus();
   const reset = (): void => {
     setEmptied(draft);
     setDraft({ ...EMPTY, server });
     setRefusal(null);
     setAccepted(null);
     setTried(false);
-    document.getElementById(`${id}-model`)?.focus();
+    focusModel();
+  };
+  const undo = (before: IDraft): void => {
+    setDraft({ ...before, key: '' });
+    setEmptied(null);
+    // What was pressed goes with the offer.
+    focusModel();
   };
 
   const devices = props.servers.find(each => each.info.id === server)?.devices ?? NO_DEVICES;
@@ -329,14 +336,7 @@ export function Form(props: IFormProps): React.ReactElement {
           ) : emptied ? (
             <div className="jp-LmmsEval-accepted">
               {trans.__('The form is empty again.')}
-              <button
-                type="button"
-                className="jp-LmmsEval-link"
-                onClick={() => {
-                  setDraft({ ...emptied, key: '' });
-                  setEmptied(null);
-                }}
-              >
+              <button type="button" className="jp-LmmsEval-link" onClick={() => undo(emptied)}>
                 {trans.__('Undo')}
               </button>
             </div>

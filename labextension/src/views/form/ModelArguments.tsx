@@ -42,6 +42,13 @@ export const ModelArguments = React.memo(function ModelArguments(
     onChange({ args: [...rows, row] });
     focusSoon(`${id}-${row.id}-${name ? 'value' : 'name'}`);
   };
+  const remove = (row: IArgumentRow) => {
+    const at = rows.indexOf(row);
+    const near = rows[at + 1] ?? rows[at - 1];
+    onChange({ args: rows.filter(each => each !== row) });
+    // What was pressed goes with the row.
+    document.getElementById(near ? `${id}-${near.id}-name` : `${id}-add`)?.focus();
+  };
   const take = (said: string): boolean => {
     const read = parseArguments(said);
     if (!read.ok || !read.rows.length) {
@@ -72,6 +79,7 @@ export const ModelArguments = React.memo(function ModelArguments(
           onClick={() => {
             onChange({ args: before, argsText: null });
             setBefore(null);
+            document.getElementById(`${id}-add`)?.focus();
           }}
         >
           {trans.__('Undo paste')}
@@ -142,13 +150,20 @@ export const ModelArguments = React.memo(function ModelArguments(
             problems={of(`model_args/${row.id}`)}
             trans={trans}
             onChange={change}
-            onRemove={() => onChange({ args: rows.filter(each => each.id !== row.id) })}
+            onRemove={() => remove(row)}
             onTake={take}
           />
         ))}
       </div>
       <div className="jp-LmmsEval-argsFoot">
-        <Button minimal small type="button" className="jp-LmmsEval-add" onClick={() => add()}>
+        <Button
+          id={`${id}-add`}
+          minimal
+          small
+          type="button"
+          className="jp-LmmsEval-add"
+          onClick={() => add()}
+        >
           <addIcon.react tag="span" className="jp-LmmsEval-icon" />
           {trans.__('Add argument')}
         </Button>

@@ -74,7 +74,17 @@ export const TasksField = React.memo(function TasksField(props: ITasksFieldProps
           {tasks.length > 0 && (
             <ul className="jp-LmmsEval-chips" aria-label={trans.__('Chosen tasks')}>
               {tasks.map(name => (
-                <Chip key={name} name={name} catalog={catalog} trans={trans} onRemove={() => remove(name)} />
+                <Chip
+                  key={name}
+                  name={name}
+                  catalog={catalog}
+                  trans={trans}
+                  onRemove={() => {
+                    remove(name);
+                    // What was pressed goes with the chip.
+                    document.getElementById(id)?.focus();
+                  }}
+                />
               ))}
             </ul>
           )}

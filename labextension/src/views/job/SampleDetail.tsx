@@ -1,11 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Button } from '@jupyterlab/ui-components';
 import React, { useCallback } from 'react';
 import type { Sample } from '../../api/samples';
 import { useLoaded } from './loading';
 import { Medium } from './Medium';
 import type { IMediaSource } from './samplesource';
 import { scoreText } from './scores';
+import { Step } from './Step';
 import { Loading, Trouble } from './Telling';
 import { Verdict } from './Verdict';
 
@@ -29,27 +29,12 @@ export function SampleDetail(props: {
         <h3>{trans.__('Sample %1', sample.doc_id)}</h3>
         <Verdict correct={sample.correct} trans={trans} />
         <span className="jp-LmmsEval-view-steps">
-          <Button
-            small
-            minimal
-            className="jp-LmmsEval-view-button"
-            disabled={!onPrevious}
-            onClick={() => onPrevious?.()}
-          >
-            {trans.__('Previous')}
-          </Button>
-          <Button
-            small
-            minimal
-            className="jp-LmmsEval-view-button"
-            disabled={!onNext}
-            onClick={() => onNext?.()}
-          >
-            {trans.__('Next')}
-          </Button>
+          <Step onStep={onPrevious}>{trans.__('Previous')}</Step>
+          <Step onStep={onNext}>{trans.__('Next')}</Step>
         </span>
       </div>
-      <div className="jp-LmmsEval-view-samplebody">
+      {/* Of another sample all is new, but not the buttons that lead there: one of them has the focus. */}
+      <div key={`${task} ${sample.doc_id}`} className="jp-LmmsEval-view-samplebody">
         {media && <Media source={media} task={task} docId={sample.doc_id} trans={trans} />}
         <div className="jp-LmmsEval-view-texts">
           <Text title={trans.__('Question')} text={sample.question} />

@@ -1,11 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Button, HTMLSelect } from '@jupyterlab/ui-components';
+import { HTMLSelect } from '@jupyterlab/ui-components';
 import React, { useCallback, useEffect, useId, useRef, useState } from 'react';
 import { Refusal } from '../../api/connection';
 import type { ISampleQuery, Sample, SamplePage } from '../../api/samples';
 import { useLoaded, useRepeated, useSettled } from './loading';
 import { SampleDetail } from './SampleDetail';
 import type { ISampleSource } from './samplesource';
+import { Step } from './Step';
 import { Loading, Nothing, Trouble } from './Telling';
 import { Verdict } from './Verdict';
 import { count } from './words';
@@ -190,15 +191,9 @@ export function Samples(props: {
             </div>
             {page.matching > PAGE && (
               <div className="jp-LmmsEval-view-pager">
-                <Button
-                  small
-                  minimal
-                  className="jp-LmmsEval-view-button"
-                  disabled={offset === 0}
-                  onClick={() => setOffset(Math.max(0, offset - PAGE))}
-                >
+                <Step onStep={offset > 0 ? () => setOffset(Math.max(0, offset - PAGE)) : null}>
                   {trans.__('Previous %1', PAGE)}
-                </Button>
+                </Step>
                 <span>
                   {trans.__(
                     '%1–%2 of %3',
@@ -207,20 +202,13 @@ export function Samples(props: {
                     count(page.matching)
                   )}
                 </span>
-                <Button
-                  small
-                  minimal
-                  className="jp-LmmsEval-view-button"
-                  disabled={offset + PAGE >= page.matching}
-                  onClick={() => setOffset(offset + PAGE)}
-                >
+                <Step onStep={offset + PAGE < page.matching ? () => setOffset(offset + PAGE) : null}>
                   {trans.__('Next %1', PAGE)}
-                </Button>
+                </Step>
               </div>
             )}
           </div>
           <SampleDetail
-            key={`${page.task} ${sample.doc_id}`}
             sample={sample}
             task={page.task}
             live={page.live}

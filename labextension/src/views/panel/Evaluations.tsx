@@ -19,11 +19,19 @@ interface IEvaluationsProps {
   commands: CommandRegistry;
   /** Begins to drag jobs of a server, if the mouse moves on. */
   onDrag(server: string, jobs: ReadonlyArray<string>, event: React.MouseEvent): void;
+  /** Opens the menu of a row or a server, at a button. */
+  onMore(button: HTMLElement): void;
   trans: TranslationBundle;
 }
 
 /** All servers with their jobs. */
-export function EvaluationsView({ model, commands, onDrag, trans }: IEvaluationsProps): React.JSX.Element {
+export function EvaluationsView({
+  model,
+  commands,
+  onDrag,
+  onMore,
+  trans
+}: IEvaluationsProps): React.JSX.Element {
   useSignal(model.changed);
   const { servers, trouble } = model;
   const [filter, setFilter] = useState(EVERYTHING);
@@ -88,7 +96,7 @@ export function EvaluationsView({ model, commands, onDrag, trans }: IEvaluations
             onSelectAll={onSelectAll}
             onClear={onClear}
             onDrag={drag}
-            onMore={openMenu}
+            onMore={onMore}
             trans={trans}
           />
         ))}
@@ -109,8 +117,9 @@ function Trouble({ model, commands, trans }: IPartProps): React.JSX.Element {
   const { heardAt } = model;
   const now = useNow(true);
   return (
-    <div className="jp-LmmsEval-panel-notice" data-kind="error" role="alert">
-      <p>{model.trouble}</p>
+    <div className="jp-LmmsEval-panel-notice" data-kind="error">
+      {/* Whose age changes is no alert: it would be spoken again and again. */}
+      <p role="alert">{model.trouble}</p>
       {heardAt !== null && <p>{trans.__('What is shown is as of %1.', ago(now - heardAt, trans))}</p>}
       <button
         type="button"
@@ -254,19 +263,5 @@ function News({ model, trans }: { model: IEvaluations; trans: TranslationBundle 
     <div className="jp-LmmsEval-panel-unseen" role="status" aria-live="polite">
       {text}
     </div>
-  );
-}
-
-/** Open the menu of a row or a server, as a right click would. */
-function openMenu(button: HTMLElement): void {
-  const { left, bottom } = button.getBoundingClientRect();
-  button.dispatchEvent(
-    new MouseEvent('contextmenu', {
-      bubbles: true,
-      cancelable: true,
-      clientX: left,
-      clientY: bottom,
-      button: 2
-    })
   );
 }

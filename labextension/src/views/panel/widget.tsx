@@ -1,7 +1,7 @@
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, SidePanel } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import { Panel } from '@lumino/widgets';
+import { Panel, type Menu } from '@lumino/widgets';
 import React from 'react';
 import { evaluationsIcon } from '../../icons';
 import type { IEvaluations } from '../../tokens';
@@ -9,6 +9,7 @@ import { SHORT_ID } from '../../words/row';
 import { clientCode } from './clientcode';
 import { dragCode } from './dragging';
 import { EvaluationsView } from './Evaluations';
+import { openMenu } from './menu';
 
 export const PANEL_ID = 'jp-lmms-eval-panel';
 
@@ -17,6 +18,7 @@ export class EvaluationsPanel extends SidePanel {
   constructor(
     model: IEvaluations,
     commands: CommandRegistry,
+    menu: Menu,
     translator: ITranslator,
     trans: TranslationBundle
   ) {
@@ -31,8 +33,9 @@ export class EvaluationsPanel extends SidePanel {
       const label = jobs.length > 1 ? trans.__('%1 jobs', jobs.length) : jobs[0].slice(0, SHORT_ID);
       dragCode(event, () => code(model, server, jobs), label, this);
     };
+    const more = (button: HTMLElement): void => openMenu(button, menu);
     const body = ReactWidget.create(
-      <EvaluationsView model={model} commands={commands} onDrag={drag} trans={trans} />
+      <EvaluationsView model={model} commands={commands} onDrag={drag} onMore={more} trans={trans} />
     );
     body.addClass('jp-LmmsEval-panel-scroll');
     this.content.addWidget(body);

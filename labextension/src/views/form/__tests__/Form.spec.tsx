@@ -209,6 +209,63 @@ describe('tasks', () => {
   });
 });
 
+describe('the focus', () => {
+  const press = (name: string) => {
+    button(name).focus();
+    fireEvent.click(button(name));
+  };
+
+  it('goes on to the search when a task is taken away', async () => {
+    stage({ initial: { tasks: ['mme', 'mmmu'] } });
+    await ready();
+    press('Remove mme');
+    expect(document.activeElement).toBe(box('Tasks'));
+    press('Remove mmmu');
+    expect(document.activeElement).toBe(box('Tasks'));
+  });
+
+  it('goes on to the next argument when one is taken away, and from the last to what adds one', async () => {
+    const args = ['a', 'b', 'c'].map((name, id) => ({ id, name, value: '1', kind: null }));
+    stage({ initial: { args } });
+    await ready();
+    const focused = () => (document.activeElement as HTMLInputElement).value;
+    press('Remove b');
+    expect(focused()).toBe('c');
+    press('Remove c');
+    expect(focused()).toBe('a');
+    press('Remove a');
+    expect(document.activeElement).toBe(button('Add argument'));
+  });
+
+  it('goes to the field for which a name was meant', async () => {
+    stage({
+      initial: { model: 'lava', tasks: ['mmee'] },
+      submit: async () => {
+        throw new Refusal(422, 'all of it', [
+          { field: 'model', message: 'Unknown model', nearest: ['llava'] },
+          { field: 'tasks', message: "Unknown task 'mmee'", nearest: ['mme'] }
+        ]);
+      }
+    });
+    await ready();
+    fireEvent.click(button('Submit'));
+    await screen.findByText(/^Unknown task 'mmee'$/);
+    press('Use mme');
+    expect(document.activeElement).toBe(box('Tasks'));
+    press('Use llava');
+    expect(document.activeElement).toBe(box('Model'));
+  });
+
+  it('goes to the model when the form is emptied, and when that is taken back', async () => {
+    stage({ initial: { model: 'llava' } });
+    await ready();
+    press('Reset');
+    expect(document.activeElement).toBe(box('Model'));
+    press('Undo');
+    expect(document.activeElement).toBe(box('Model'));
+  });
+});
+
 describe('submitting', () => {
   const initial = { model: 'llava', tasks: ['mme'] };
 

@@ -148,6 +148,30 @@ describe('samples', () => {
     expect(await screen.findByRole('region', { name: 'Sample 49' })).toBeTruthy();
   });
 
+  it('leave the focus on the button that leads through them, also at their ends', async () => {
+    show(new Source());
+    const press = (name: string) => {
+      const button = screen.getByRole('button', { name });
+      button.focus();
+      fireEvent.click(button);
+      expect(document.activeElement).toBe(button);
+      return button;
+    };
+    await screen.findByRole('listbox');
+    press('Next');
+    expect(screen.getByRole('region', { name: 'Sample 1' })).toBeTruthy();
+    const back = press('Previous');
+    expect(back.getAttribute('aria-disabled')).toBe('true');
+    expect(back.matches(':disabled')).toBe(false);
+    press('Previous');
+    expect(screen.getByRole('region', { name: 'Sample 0' })).toBeTruthy();
+    press('Next 50');
+    const further = press('Next 50');
+    await screen.findByText('101–120 of 120');
+    expect(further.matches(':disabled')).toBe(false);
+    expect(document.activeElement).toBe(further);
+  });
+
   it('are filtered and searched, from the beginning', async () => {
     const source = new Source();
     show(source);

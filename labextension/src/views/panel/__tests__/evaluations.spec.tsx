@@ -1,10 +1,13 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
+import type { CommandRegistry } from '@lumino/commands';
+import { ContextMenu } from '@lumino/widgets';
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import React from 'react';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CommandIDs } from '../../../commandids';
 import type { IKnownServer } from '../../../model/known';
 import { EvaluationsView } from '../Evaluations';
+import { openMenu } from '../menu';
 import { device, job, recorded, Scripted, server } from './scripted';
 
 const trans = nullTranslator.load('');
@@ -14,14 +17,35 @@ beforeAll(() => {
   vi.stubGlobal('CSS', { escape: (text: string) => text });
 });
 afterEach(cleanup);
+afterEach(() => void vi.useRealTimers());
 
 function show(servers: ReadonlyArray<IKnownServer>, given: Partial<Scripted> = {}) {
   const model = Object.assign(new Scripted(servers), given);
   const { commands, calls, finish } = recorded();
   const onDrag = vi.fn();
-  render(<EvaluationsView model={model.asModel} commands={commands} onDrag={onDrag} trans={trans} />);
-  return { model, calls, finish, onDrag };
+  const { menu } = contextMenu(commands);
+  render(
+    <EvaluationsView
+      model={model.asModel}
+      commands={commands}
+      onDrag={onDrag}
+      onMore={button => openMenu(button, menu)}
+      trans={trans}
+    />
+  );
+  return { model, calls, finish, onDrag, menu };
 }
+
+/** JupyterLab's menu, as far as rows have one. */
+function contextMenu(commands: CommandRegistry): ContextMenu {
+  const contextMenu = new ContextMenu({ commands });
+  contextMenu.addItem({ command: CommandIDs.openJob, selector: '[role=row]' });
+  open = event => void contextMenu.open(event);
+  document.addEventListener('contextmenu', open);
+  return contextMenu;
+}
+let open: (event: MouseEvent) => void;
+afterEach(() => document.removeEventListener('contextmenu', open));
 
 // Asking by role takes seconds where there are hundreds of rows.
 const rows = (more = ''): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(`[role=row]${more}`)];
@@ -154,13 +178,22 @@ describe('when something is missing', () => {
       trouble: 'Jupyter does not answer',
       heardAt: Date.now() - 180_000
     });
-    const alert = within(screen.getByRole('alert'));
-    expect(alert.getByText('Jupyter does not answer')).toBeTruthy();
-    expect(alert.getByText('What is shown is as of 3 minutes ago.')).toBeTruthy();
+    expect(screen.getByRole('alert').textContent).toBe('Jupyter does not answer');
+    expect(screen.getByText('What is shown is as of 3 minutes ago.')).toBeTruthy();
     expect(screen.getByRole('button', { name: /^Server on its own.*not heard/ })).toBeTruthy();
     expect(rows()).toHaveLength(5);
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
     expect(calls.map(({ id }) => id)).toEqual([CommandIDs.refresh]);
+  });
+
+  it('says once that Jupyter is silent, however long that lasts', () => {
+    vi.useFakeTimers();
+    show([server({}, some)], { trouble: 'Jupyter does not answer', heardAt: Date.now() - 61_000 });
+    const said = screen.getByRole('alert').textContent;
+    const age = screen.getByText(/What is shown is as of/).textContent;
+    act(() => void vi.advanceTimersByTime(120_000));
+    expect(screen.getByText(/What is shown is as of/).textContent).not.toBe(age);
+    expect(screen.getByRole('alert').textContent).toBe(said);
   });
 
   it('says that page and server do not fit', () => {
@@ -219,6 +252,26 @@ describe('what a person does', () => {
     expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Cancel job waits-ne' }));
     fireEvent.keyDown(row('waits-next'), { key: 'End' });
     expect(document.activeElement).toBe(row('done-old'));
+  });
+
+  it('comes back to the row from its menu', async () => {
+    const { menu, calls } = show([server({}, some)]);
+    const more = screen.getByRole('button', { name: 'More actions for job goes' });
+    const press = (key: string, keyCode: number) => fireEvent.keyDown(menu.node, { key, keyCode });
+    more.focus();
+    const ask = async () => {
+      fireEvent.click(more);
+      await waitFor(() => expect(document.activeElement).toBe(menu.node));
+    };
+    await ask();
+    press('Escape', 27);
+    expect(document.activeElement).toBe(more);
+    // What the menu does begins there too, and may lead elsewhere.
+    await ask();
+    press('ArrowDown', 40);
+    press('Enter', 13);
+    expect(calls.map(({ id }) => id)).toEqual([CommandIDs.openJob]);
+    expect(document.activeElement).toBe(more);
   });
 
   it('selects several jobs, and acts on those for which it makes sense', () => {
