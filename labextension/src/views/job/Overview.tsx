@@ -14,6 +14,7 @@ import {
   attemptSeconds,
   causeWord,
   count,
+  hasScores,
   moment,
   seconds,
   lasting,
@@ -42,7 +43,8 @@ export function Overview(props: {
       <Progress job={job} trans={trans} />
       <Facts job={job} now={now} trans={trans} />
       <Attempts attempts={job.attempts ?? []} now={now} trans={trans} />
-      <Timings results={results} trans={trans} />
+      {/* While a job is tried again what is known is of the attempt before. */}
+      {hasScores(job) && <Timings results={results} trans={trans} />}
       <Request job={job} trans={trans} />
     </div>
   );

@@ -217,4 +217,21 @@ describe('the view of a job', () => {
       '5 s in all'
     );
   });
+
+  it('shows no times of an attempt before, and no trouble with its results', async () => {
+    const model = new Known();
+    model.answers.results = async () => ({ metrics: [], timings: { answering: 4 }, results_path: '' });
+    model.hear('s', job({ status: 'completed' }));
+    show(model);
+    await screen.findByRole('region', { name: 'Time by phase' });
+    act(() => model.hear('s', job({ status: 'queued', attempt: 1, revision: 2 })));
+    expect(screen.queryByRole('region', { name: 'Time by phase' })).toBeNull();
+    model.answers.results = async () => {
+      throw new Refusal(500, 'The results could not be read');
+    };
+    act(() => model.hear('s', job({ status: 'completed', attempt: 2, revision: 3 })));
+    await screen.findByText('The results could not be read');
+    act(() => model.hear('s', job({ status: 'running', attempt: 3, revision: 4 })));
+    expect(screen.queryByRole('alert')).toBeNull();
+  });
 });
