@@ -36,6 +36,28 @@ export function isAskable({ info }: IKnownServer): boolean {
   return info.state === 'alive';
 }
 
+/**
+ * Find the server of a job.
+ *
+ * A server that is started again on its folder has another id, and the same jobs.
+ *
+ * @param servers - All that are known.
+ * @param id - The server that had the job when it was last looked at.
+ * @param job - Its id.
+ */
+export function serverOf(
+  servers: ReadonlyArray<IKnownServer>,
+  id: string,
+  job: string
+): IKnownServer | undefined {
+  const named = servers.find(({ info }) => info.id === id);
+  if (named && named.info.state !== 'gone') {
+    return named;
+  }
+  const having = servers.filter(({ jobs }) => jobs.has(job));
+  return having.find(({ info }) => info.state !== 'gone') ?? named ?? having[0];
+}
+
 /** A server of which only its entry in the list is known. */
 export function unheard(info: ServerInfo): IKnownServer {
   return { info, jobs: new Map(), devices: [], revision: null, heardAt: null, trouble: '' };

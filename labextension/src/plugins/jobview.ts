@@ -4,6 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { CommandIDs } from '../commandids';
 import { evaluationsIcon } from '../icons';
+import { serverOf } from '../model/known';
 import { IEvaluations } from '../tokens';
 import { JOB_TABS, type JobTab } from '../views/job/JobView';
 import { JobPanel } from '../views/job/widget';
@@ -82,7 +83,11 @@ export const jobView: JupyterFrontEndPlugin<void> = {
           throw new Error(trans.__('Say which job to open: its server and its id.'));
         }
         const tab = JOB_TABS.find(each => each === args.tab);
-        let widget = tracker.find(({ content }) => content.server === server && content.jobId === job);
+        // A tab follows its job to the server that was started again, so it is the tab of that server's job.
+        const now = (id: string): string => serverOf(model.servers, id, job)?.info.id ?? id;
+        let widget = tracker.find(
+          ({ content }) => content.jobId === job && now(content.server) === now(server)
+        );
         if (!widget) {
           widget = make(server, job, tab ?? 'overview');
           await tracker.add(widget);

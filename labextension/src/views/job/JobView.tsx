@@ -4,7 +4,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import React, { useCallback, useEffect, useMemo, useReducer } from 'react';
 import type { JobInfo, JobResults } from '../../api/wire';
 import type { IKnownServer } from '../../model/known';
-import { isFinished } from '../../model/known';
+import { isFinished, serverOf } from '../../model/known';
 import type { IEvaluations } from '../../tokens';
 import { Heading } from './Heading';
 import { useLoaded, type ILoaded } from './loading';
@@ -167,11 +167,7 @@ function JobScores(props: {
   );
 }
 
-/**
- * The job as the model knows it; one that is older than what the model keeps is asked for.
- *
- * A server that is started again has another id, and the same jobs.
- */
+/** The job as the model knows it; one that is older than what the model keeps is asked for. */
 function useJob(
   model: IEvaluations,
   server: string,
@@ -184,7 +180,7 @@ function useJob(
       model.changed.disconnect(changed);
     };
   }, [model]);
-  const known = model.server(server) ?? model.servers.find(each => each.jobs.has(id));
+  const known = serverOf(model.servers, server, id);
   const told = known?.jobs.get(id);
   const missing = !told && known?.revision !== null && known?.revision !== undefined;
   const ask = useMemo(() => (missing ? () => model.api(server).job(id) : null), [missing, model, server, id]);
