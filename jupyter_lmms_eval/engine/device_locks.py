@@ -96,10 +96,14 @@ class DeviceLocks:
         for name in names.values():
             if name in ("", ".", "..") or "/" in name:
                 raise ValueError(f"a device's lock must be named like a file, not {name!r}")
-        # A folder's parents do not get its mode.
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
         self._paths = {device: folder / name for device, name in names.items()}
+        self._make_folder()
+
+    def _make_folder(self) -> None:
+        # A folder's parents do not get its mode.
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
 
     def take(self, devices: Sequence[str], holder: str) -> HeldLocks | None:
         """Take devices, all or none, without waiting.
@@ -125,6 +129,7 @@ class DeviceLocks:
         """
         text = _text(holder)
         taken: list[int] = []
+        self._make_folder()  # a login that ends may take it away
         try:
             # In the same order everywhere: of two servers that want the same devices one gets them all.
             for path in sorted({self._paths[device] for device in devices}):
@@ -147,6 +152,7 @@ class DeviceLocks:
         OSError
             If it cannot be written.
         """
+        self._make_folder()
         for device in devices:
             self._note(device).touch(mode=0o600)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 
 from ..protocol.jobs import Progress, TaskProgress
 from ..protocol.run import RunEvent
+
+logger = logging.getLogger(__name__)
 
 # The rate is that of the last so many seconds, so that it follows a slow-down but not every chunk.
 RATE_WINDOW_SECONDS = 30.0
@@ -28,15 +31,22 @@ class EventReader:
     def __init__(self, path: Path, offset: int = 0) -> None:
         self._path = path
         self._offset = offset
+        self._troubled = False
 
     def read(self) -> list[RunEvent]:
-        """Return the new events. A line that is not whole yet is left for the next time."""
+        """Return the new events. A line that is not whole yet, or cannot be read now, is left for the next time."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
             return []
+        except OSError as error:  # no free descriptor, a network disk: the evaluation goes on meanwhile
+            if not self._troubled:
+                logger.warning("The events in %s cannot be read: %s", self._path, error)
+            self._troubled = True
+            return []
+        self._troubled = False
         whole, newline, _ = data.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
         events = []

@@ -232,21 +232,26 @@ class Run:
         watch = StallWatch(self.plan.stall_factor, self.plan.stall_seconds, time.monotonic())
         done_since: float | None = None
         over = asyncio.create_task(process.wait())
-        while True:
-            ended, _ = await asyncio.wait({over}, timeout=POLL_SECONDS)
-            events = await asyncio.to_thread(reader.read)
-            now = time.monotonic()
-            for event in events:
-                self._book.add(event)
-                if event.attempt == self.plan.attempt:
-                    watch.saw(event, now)
-            if events:
-                on_progress()
-            if ended:
-                break
-            if self._book.finished:
-                done_since = done_since or now
-            await self._stop_if_due(process, watch, now, done_since)
+        try:
+            while True:
+                ended, _ = await asyncio.wait({over}, timeout=POLL_SECONDS)
+                events = await asyncio.to_thread(reader.read)
+                now = time.monotonic()
+                for event in events:
+                    self._book.add(event)
+                    if event.attempt == self.plan.attempt:
+                        watch.saw(event, now)
+                if events:
+                    on_progress()
+                if ended:
+                    break
+                if self._book.finished:
+                    done_since = done_since or now
+                await self._stop_if_due(process, watch, now, done_since)
+        except BaseException:  # nobody will follow it any more
+            await process.stop()
+            await asyncio.gather(over, return_exceptions=True)
+            raise
         self.exit_code = over.result()
         if process.stays and not self._told_to_stop():
             self.stayed = process
@@ -273,7 +278,8 @@ class Run:
         self._stopping.set()
         if self._process is not None:
             self.members = await asyncio.to_thread(self._process.members)
-            await self._process.stop()
+            if self.exit_code is None:  # else it is over, and what stayed may run another by now
+                await self._process.stop()
 
     def _told_to_stop(self) -> bool:
         return self.stopped is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections.abc import Collection, Sequence
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 # How long a killed evaluation may take to vanish from its GPU, and how often to look.
 LEAVING_SECONDS = 10.0
 LEAVING_POLL_SECONDS = 0.05
+# What a file system says that has no locks. Anything else may be over in a moment.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 @dataclass(frozen=True)
@@ -94,16 +97,19 @@ class Surroundings:
             try:
                 found |= self._locks.foreign(held)
             except OSError as error:
-                self._without_locks(error)
+                if not self._lacks_locks(error):
+                    unknown = f"it cannot be seen whether another server uses it ({error})"
+                    found |= {device: unknown for device in self._devices.ids if device not in held}
         return found
 
     def take(self, devices: Sequence[str], holder: str) -> HeldLocks | None:
-        """Book devices on the whole machine; see `DeviceLocks.take`."""
+        """Book devices on the whole machine; see `DeviceLocks.take`. None also if that is not possible just now."""
         if self._locks is not None:
             try:
                 return self._locks.take(devices, holder)
             except OSError as error:
-                self._without_locks(error)
+                if not self._lacks_locks(error):
+                    return None
         return HeldLocks(())
 
     def ask_for(self, devices: Collection[str]) -> None:
@@ -112,7 +118,7 @@ class Surroundings:
             try:
                 self._locks.ask_for(devices)
             except OSError as error:
-                self._without_locks(error)
+                self._lacks_locks(error)
 
     def asked(self, device: str) -> int:
         """Return a number that is another one after another server asked for a device."""
@@ -138,6 +144,14 @@ class Surroundings:
 
     def _still_there(self, pids: Collection[int], devices: Sequence[str]) -> bool:
         return any((self._devices.pids(device) or set()) & set(pids) for device in devices)
+
+    def _lacks_locks(self, error: OSError) -> bool:
+        """Tell whether an error means that there are no locks here at all; they are not tried again then."""
+        if error.errno in _NO_LOCKS:
+            self._without_locks(error)
+            return True
+        logger.warning("The booking of devices fails for the moment: %s", error)
+        return False
 
     def _without_locks(self, error: OSError) -> None:
         """Go on without locks: a file system that has none must not keep a server from working."""
