@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+import sqlite3
 import time
 import zlib
 from collections import Counter, deque
@@ -100,7 +101,7 @@ class JobLedger:
         return await self._stored(self._store.unfinished)
 
     async def close(self) -> None:
-        """Write what a full disk kept from being written, if that is possible now, and close the database.
+        """Write what could not be written before, if that is possible now, and close the database.
 
         Whoever waits for a change is told that there is none.
         """
@@ -403,14 +404,15 @@ class JobLedger:
     async def update(self, job: Job, **changes: Any) -> None:
         """Change a job, in memory and on disk.
 
-        On a full disk memory goes ahead and `save_again` catches up. A server that dies in between finds the job
-        in its earlier state, from which it is continued.
+        If the database takes nothing for now (the disk is full, another program holds it), memory goes ahead and
+        `save_again` catches up. A server that dies in between finds the job in its earlier state, from which it is
+        continued.
         """
         self.note(job, **changes)
         try:
             await self._stored(self._save, job.info)
             self._unsaved.pop(job.id, None)
-        except DiskFull as error:
+        except (DiskFull, sqlite3.OperationalError) as error:
             logger.warning("Job %s is %s, which could not be stored: %s", job.id, job.info.status.value, error)
             self._unsaved[job.id] = job
 
@@ -431,15 +433,15 @@ class JobLedger:
 
     @property
     def unsaved(self) -> bool:
-        """Whether a full disk keeps changes from being stored."""
+        """Whether there are changes that could not be stored yet."""
         return bool(self._unsaved)
 
     async def save_again(self) -> None:
-        """Store what a full disk kept from being stored, if it can be by now."""
+        """Store what could not be stored before, if it can be by now."""
         for job in list(self._unsaved.values()):
             try:
                 await self._stored(self._save, job.info)
-            except DiskFull:
+            except (DiskFull, sqlite3.OperationalError):
                 return
             self._unsaved.pop(job.id, None)
 

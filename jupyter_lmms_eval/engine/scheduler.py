@@ -314,7 +314,8 @@ class JobScheduler:
             await asyncio.to_thread(files.journal.unlink, missing_ok=True)
         job = await self.ledger.recall(info)
         nothing = ("started_at", "completed_at", "result", "error", "failure", "metrics", "progress")
-        await self.ledger.update(
+        # Nothing is awaited between the two: who cancels it now finds it in the queue.
+        self.ledger.note(
             job,
             **dict.fromkeys(nothing),
             status=JobStatus.QUEUED,
@@ -324,6 +325,7 @@ class JobScheduler:
             partial=False,
         )
         self._dispatcher.enqueue(job)
+        await self.ledger.update(job)
         return self.ledger.told(job)
 
     async def update(self, job_id: str, changes: UpdateRequest) -> JobInfo:

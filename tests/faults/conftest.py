@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
@@ -137,6 +138,24 @@ def kill(server: Server) -> None:
 def gone(job: dict[str, Any], patience: float = 8) -> None:
     """Wait until no process evaluates a job any more."""
     eventually(lambda: not processes_of(job), patience=patience)
+
+
+def evaluating(server: Server) -> list[psutil.Process]:
+    """The processes of a server that evaluate, or wait with a model in memory."""
+    found = []
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended
+            words = " ".join(process.cmdline()).split()
+            if {"jupyter_lmms_eval.runner", "jupyter_lmms_eval.runner.rank"} & set(words):
+                found.append(process)
+    return found
+
+
+def hang(server: Server) -> None:
+    """Let a process that waits with a model in memory, and its supervisor, end only if they are made to."""
+    waiting = eventually(lambda: len(found := evaluating(server)) == 2 and found)
+    for process in waiting:
+        process.suspend()
 
 
 def chunk_lost(asked: Counter[int], limit: int, chunks: int = 1) -> bool:

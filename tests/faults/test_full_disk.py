@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from jupyter_lmms_eval.client.errors import EvalServerError
-from tests.conftest import Server, eventually
+from tests.conftest import eventually
 from tests.disks import fill
 
-from .conftest import Place, answering, finished, gone, right_answers, samples, use_all_names
+from .conftest import (
+    Place,
+    answering,
+    evaluating,
+    finished,
+    gone,
+    hang,
+    right_answers,
+    samples,
+    use_all_names,
+)
 
 # The disk comes first among the arguments: servers on it must end before it goes.
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
@@ -81,24 +90,6 @@ def test_a_server_killed_on_a_full_disk_loses_nothing(small_disk: Path, place: P
 # ------------------------------------------------------------------------------------------- models in memory
 
 
-def evaluating(server: Server) -> list[psutil.Process]:
-    """The processes of a server that evaluate, or wait with a model in memory."""
-    found = []
-    for process in psutil.Process(server.process.pid).children(recursive=True):
-        with suppress(psutil.Error):  # it has ended
-            words = " ".join(process.cmdline()).split()
-            if {"jupyter_lmms_eval.runner", "jupyter_lmms_eval.runner.rank"} & set(words):
-                found.append(process)
-    return found
-
-
-def hang(server: Server) -> None:
-    """Let a process that waits with a model in memory, and its supervisor, end only if they are made to."""
-    waiting = eventually(lambda: len(found := evaluating(server)) == 2 and found)
-    for process in waiting:
-        process.suspend()
-
-
 def test_a_model_in_memory_is_ended_if_its_next_job_cannot_be_begun(small_disk: Path, place: Place) -> None:
     server = place.start(state_dir=small_disk / "state")
     wanted = place.request(4, delay=0)
@@ -111,18 +102,3 @@ def test_a_model_in_memory_is_ended_if_its_next_job_cannot_be_begun(small_disk: 
     for file in files:
         file.unlink()
     assert finished(server, server.client.evaluate(**wanted)["job_id"])["status"] == "completed"
-
-
-def test_displaced_models_end_although_the_database_takes_nothing(place: Place) -> None:
-    server = place.start("--cpu-slots", "2")
-    finished(server, server.client.evaluate(**place.request(4, delay=0))["job_id"])
-    hang(server)
-    running = server.client.evaluate(**place.request(60))["job_id"]
-    answering(server, running)
-    both = server.client.evaluate(**place.request(4, delay=0.001, num_gpus=2, device="cpu"))["job_id"]
-    with closing(sqlite3.connect(place.root / "state" / "jobs.sqlite", isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")  # somebody looks at it with another program
-        job = finished(server, both)
-    assert "database is locked" in job["error"]
-    eventually(lambda: evaluating(server) == [])
-    assert finished(server, server.client.evaluate(**place.request(4, delay=0))["job_id"])["status"] == "completed"
