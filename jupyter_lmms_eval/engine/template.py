@@ -68,12 +68,12 @@ class Template:
         self._socket: socket.socket | None = None
         self._ready = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
-        self._answer: asyncio.Future[dict[str, Any]] | None = None
+        self._answer: asyncio.Future[ForkedProcess | str] | None = None
         self._children: dict[int, ForkedProcess] = {}
         self._orphans: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._number = 0
-        self._used_at = 0.0
+        self._used_at = self._started_at = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._memory = folder / "template.json"
@@ -109,9 +109,10 @@ class Template:
                 start_new_session=True,  # interrupting a cell must not reach it
             )
         self._socket = ours
+        self._ready.clear()
         self._untaught = list(self._learned)
         asyncio.get_running_loop().add_reader(ours, self._read)
-        self._used_at = time.monotonic()
+        self._used_at = self._started_at = time.monotonic()
         self._idle_timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)
 
     def learn(self, modules: Sequence[str]) -> None:
@@ -161,28 +162,37 @@ class Template:
                 if not self.usable:
                     return None
                 self.start()
+                if not await self._is_ready():
+                    return None  # but perhaps for a later job
+                self._number += 1
+                request = ForkRequest(
+                    number=self._number, job_dir=str(job_dir), attempt=attempt, environment=dict(environment)
+                )
                 try:
-                    await asyncio.wait_for(self._ready.wait(), READY_SECONDS)
-                    self._number += 1
-                    request = ForkRequest(
-                        number=self._number, job_dir=str(job_dir), attempt=attempt, environment=dict(environment)
-                    )
                     answer = await self._ask(request, descriptors)
                 except (OSError, asyncio.TimeoutError) as error:
                     logger.warning("The template process does not answer (%s); it is made anew", error)
                     self._end()
                     return None
                 self._used_at = time.monotonic()
-                if pid := answer.get("started"):
-                    self._children[pid] = ForkedProcess(pid)
-                    return self._children[pid]
-                logger.info("The template process is out of date: %s", answer.get("stale"))
+                if isinstance(answer, ForkedProcess):
+                    return answer
+                logger.info("The template process is out of date: %s", answer)
                 self._end()
         return None
 
-    async def _ask(self, request: ForkRequest, descriptors: Sequence[int]) -> dict[str, Any]:
+    async def _is_ready(self) -> bool:
+        """Wait until everything is imported, but not for longer than that may take from its start on."""
+        left = self._started_at + READY_SECONDS - time.monotonic()
+        if not self._ready.is_set() and left > 0:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), left)
+        return self._ready.is_set() or self._socket is None
+
+    async def _ask(self, request: ForkRequest, descriptors: Sequence[int]) -> ForkedProcess | str:
+        """Ask for a process; the answer is why there is none if there is none."""
         if self._socket is None:
-            return {}
+            return "it ended"
         self._answer = asyncio.get_running_loop().create_future()
         socket.send_fds(self._socket, [request.model_dump_json().encode()], list(descriptors))
         return await asyncio.wait_for(self._answer, ANSWER_SECONDS)
@@ -212,7 +222,12 @@ class Template:
             if child is not None and not child.ended.done():
                 child.ended.set_result(message["code"])
         elif self._answer is not None and not self._answer.done() and message.get("number") == self._number:
-            self._answer.set_result(message)
+            self._answer.set_result(self._forked(message["started"]) if "started" in message else message["stale"])
+
+    def _forked(self, pid: int) -> ForkedProcess:
+        # At once: its end may be what is heard next.
+        self._children[pid] = ForkedProcess(pid)
+        return self._children[pid]
 
     def _lost(self) -> None:
         """The template is gone: its children are watched from here, and nobody waits for it in vain."""
@@ -225,7 +240,7 @@ class Template:
         self._end()
         self._ready.set()  # whoever waits looks again, and finds no socket
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result({})
+            self._answer.set_result("it ended")
 
     def _end(self) -> None:
         if self._idle_timer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -161,3 +162,96 @@ def test_who_is_told_of_an_evaluation_can_end_it(tmp_path: Path) -> None:
         return leads
 
     assert asyncio.run(fork_and_look()) == [True] * 20
+
+
+class Importing:
+    """Takes the place of the template process, and says what a test wants it to say."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self.ours: socket.socket | None = None
+        self.started = 0
+
+    def start(self, _words: object, *, pass_fds: tuple[int, ...], **_more: object) -> Importing:
+        self.started += 1
+        self.ours = socket.socket(fileno=os.dup(pass_fds[0]))
+        return self
+
+    def kill(self) -> None:
+        if self.ours is not None:
+            self.ours.close()
+
+    def wait(self) -> None:
+        """It is gone at once."""
+
+    def say(self, **message: object) -> None:
+        assert self.ours is not None
+        self.ours.send(json.dumps(message).encode())
+
+    async def asked(self) -> None:
+        """Wait for a request to fork."""
+        assert self.ours is not None
+        self.ours.setblocking(False)
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.ours, 1 << 16), 10)
+
+
+@pytest.fixture
+def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Template, Importing]]:
+    def make() -> tuple[Template, Importing]:
+        template = Template(tmp_path)
+        process = Importing(template)
+        monkeypatch.setattr("jupyter_lmms_eval.engine.template.subprocess.Popen", process.start)
+        return template, process
+
+    return make
+
+
+@pytest.mark.parametrize("how", ["said", "died"])
+def test_an_evaluation_that_ends_at_once_is_not_waited_for_in_vain(
+    importing: Callable[[], tuple[Template, Importing]], tmp_path: Path, how: str
+) -> None:
+    gone = 2**22 + 1  # no process has this number
+
+    async def fork() -> int:
+        template, process = importing()
+        try:
+            forking = asyncio.create_task(template.fork(tmp_path, 1, {}, (0,)))
+            await asyncio.sleep(0)
+            process.say(ready=True)
+            await process.asked()
+            # The server is busy meanwhile, and reads both together.
+            process.say(number=1, started=gone)
+            if how == "said":
+                process.say(ended=gone, code=1)
+            else:
+                process.kill()
+            child = await forking
+            assert child is not None
+            return await asyncio.wait_for(child.wait(), 10)
+        finally:
+            template.close()
+
+    assert asyncio.run(fork()) == (1 if how == "said" else -9)
+
+
+def test_jobs_do_not_wait_one_after_the_other_for_imports_that_take_too_long(
+    importing: Callable[[], tuple[Template, Importing]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_lmms_eval.engine.template.READY_SECONDS", 0.3)
+
+    async def fork_many() -> None:
+        template, process = importing()
+        try:
+            forks = [template.fork(tmp_path, 1, {}, (0,)) for _ in range(20)]
+            assert await asyncio.wait_for(asyncio.gather(*forks), 3) == [None] * 20, "each is started afresh"
+            assert process.started == 1, "it goes on importing"
+            process.say(ready=True)
+            await asyncio.sleep(0.1)
+            later = asyncio.create_task(template.fork(tmp_path, 2, {}, (0,)))
+            await process.asked()
+            process.say(number=1, started=os.getpid())
+            assert await asyncio.wait_for(later, 10) is not None
+        finally:
+            template.close()
+
+    asyncio.run(fork_many())
