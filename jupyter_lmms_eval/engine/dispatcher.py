@@ -187,7 +187,9 @@ class Dispatcher:
             await asyncio.to_thread(self._surroundings.ask_for, seen.blocked)
 
     def _capacity(self) -> dict[str, int]:
-        return self._surroundings.capacity({pid for run in self.runs for pid in run.pids()})
+        # What stays in memory gives way to whoever is placed there.
+        own = {pid for run in self.runs for pid in run.pids()} | self.workers.pids()
+        return self._surroundings.capacity(own)
 
     def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks, there: Sequence[Worker]) -> None:
         """Start a job on devices where evaluations may have stayed: one with its model is used, others end."""

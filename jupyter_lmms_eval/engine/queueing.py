@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..protocol.jobs import JobInfo
+from ..protocol.jobs import LARGEST, JobInfo
 from .placement import Placement, place
 from .run import Run
 from .workers import model_key
@@ -88,7 +88,8 @@ class Job:
     def memory(self) -> int | None:
         """Bytes of a GPU that are enough for it; None if it needs devices of its own."""
         wanted = self.info.request.gpu_memory
-        return None if wanted is None else int(wanted * 2**30)
+        # A stored job may want more than is taken today; it must not keep the others from starting.
+        return None if wanted is None else int(min(wanted, LARGEST) * 2**30)
 
     @cached_property
     def turn(self) -> tuple[int, int]:
@@ -274,7 +275,13 @@ class JobQueue:
         """
         if not self._waiting:
             return False
-        return self._paused is not None or bool(self._resting) or not self._blocked.keys() <= self._held.keys()
+        # How much of a GPU there is to share changes with whatever else uses it.
+        return (
+            self.wants_parts
+            or self._paused is not None
+            or bool(self._resting)
+            or not self._blocked.keys() <= self._held.keys()
+        )
 
     @property
     def _resting(self) -> list[Job]:

@@ -108,6 +108,10 @@ class Workers:
         locks = [number for worker in self._workers for number in worker.locks.descriptors]
         return [*locks, *(number for number in sockets if number is not None)]
 
+    def pids(self) -> set[int]:
+        """Return the numbers of their processes; blocking."""
+        return {pid for worker in list(self._workers) for pid in worker.process.members()}
+
     def park(self, worker: Worker) -> None:
         """Let an evaluation stay, until it is taken, idle for too long, or ended by itself."""
         self._workers.append(worker)

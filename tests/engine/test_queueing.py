@@ -132,3 +132,13 @@ def test_jobs_whose_reason_changed_are_told(queue: JobQueue) -> None:
     queue.block({})
     assert queue.newly_explained() == [first, second]
     assert first.wait_reason is None
+
+
+def test_a_job_for_a_part_of_a_gpu_is_looked_after_until_there_is_room(queue: JobQueue) -> None:
+    queue.divide({"cuda:0": 20 << 30, "cuda:1": 20 << 30})
+    large = job("a", 1, gpu_memory=60)
+    queue.add(large)
+    assert starts(queue) == {}
+    assert queue.waits_for_others, "nobody tells when another program leaves the GPU"
+    queue.divide({"cuda:0": 80 << 30, "cuda:1": 20 << 30})
+    assert starts(queue) == {"a": ("cuda:0",)}
