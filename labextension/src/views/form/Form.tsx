@@ -1,25 +1,25 @@
 import { Button } from '@jupyterlab/ui-components';
-import { UUID } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Refusal, sentence } from '../../api/connection';
 import type { IKnownServer } from '../../model/known';
 import type { IEvaluations } from '../../tokens';
-import { Accepted, type IAccepted } from './Accepted';
 import type { Catalogs } from './catalog';
-import { EMPTY, fitted, requestOf, type IDraft, type IProblem } from './draft';
+import { requestOf, type IDraft } from './draft';
 import { Equivalent } from './Equivalent';
 import { byRoom, type IField } from './fields';
 import { ModelArguments } from './ModelArguments';
 import { classOf, ModelField } from './ModelField';
-import { labelOf, OptionField } from './OptionField';
-import { placed } from './refused';
+import { MoreOptions } from './MoreOptions';
+import { OptionField } from './OptionField';
+import { Says } from './Says';
 import { ServerField } from './ServerField';
 import { TasksField } from './TasksField';
 import { useCatalog, useModelDetails } from './useCatalog';
+import { useDraft, useFitted, type Change } from './useDraft';
 import { showFirst, usePlaced } from './useProblems';
-import { useSubmit } from './useSubmit';
+import { useServer } from './useServer';
+import { useOutcome, useSubmission } from './useSubmission';
 
 /** The form of a new evaluation. */
 export interface IFormProps {
@@ -45,146 +45,73 @@ export interface IFormProps {
 
 /** Everything that makes an evaluation, and a button that submits it. */
 export function Form(props: IFormProps): React.ReactElement {
-  const { id, model, catalogs, trans, onDraft } = props;
-  const [draft, setDraft] = React.useState(props.initial);
-  const [refusal, setRefusal] = React.useState<{ sentence: string; problems: IProblem[] } | null>(null);
-  const [accepted, setAccepted] = React.useState<IAccepted | null>(null);
-  const [tried, setTried] = React.useState(false);
-  const [starting, setStarting] = React.useState(false);
-  const [startTrouble, setStartTrouble] = React.useState('');
-  const [emptied, setEmptied] = React.useState<IDraft | null>(null);
+  const { id, model, catalogs, trans } = props;
   const [more, setMore] = React.useState(false);
   const root = React.useRef<HTMLFormElement>(null);
-
-  const alive = React.useMemo(
-    () =>
-      props.servers.map(server => server.info).filter(({ state }) => state === 'alive' || state === 'busy'),
-    [props.servers]
+  const typing = useDraft(props.initial, props.onDraft);
+  const { draft, change, emptied } = typing;
+  const { outcome, setOutcome, corrected, forget } = useOutcome();
+  const update = React.useCallback(
+    (changes: Change, field: string) => {
+      change(changes);
+      corrected(field);
+    },
+    [change, corrected]
   );
-  const server = alive.some(info => info.id === draft.server) ? draft.server : (alive[0]?.id ?? '');
-  React.useEffect(() => {
-    // Another one that starts meanwhile does not take its place.
-    setDraft(before => (before.server || !server ? before : { ...before, server }));
-  }, [server]);
+  const setServer = React.useCallback((chosen: string) => update({ server: chosen }, ''), [update]);
+  const setModel = React.useCallback((name: string) => update({ model: name }, 'model'), [update]);
+  const setTasks = React.useCallback((tasks: ReadonlyArray<string>) => update({ tasks }, 'tasks'), [update]);
+  const setArgs = React.useCallback((args: Partial<IDraft>) => update(args, 'model_args'), [update]);
+  const setOption = React.useCallback(
+    (name: string, value: string | boolean | undefined) =>
+      update(({ options: { [name]: _, ...others } }) => {
+        return { options: value === undefined ? others : { ...others, [name]: value } };
+      }, name),
+    [update]
+  );
+
+  const { alive, server, starting, trouble, start } = useServer({
+    servers: props.servers,
+    typing,
+    onChoose: setServer,
+    meant: props.serverMeant,
+    onStart: props.onStart
+  });
   const { catalog, trouble: catalogTrouble, again } = useCatalog(catalogs, server);
   const details = useModelDetails(catalogs, server, draft.model.trim(), catalog);
-  const fields = catalog?.fields ?? NO_FIELDS;
-  const rooms = React.useMemo(() => byRoom(fields), [fields]);
-
-  const update = React.useCallback(
-    (changes: Partial<IDraft>, changed: string) => {
-      // Another request is another job.
-      setDraft(before => ({ ...before, ...changes, key: '' }));
-      setAccepted(null);
-      setEmptied(null);
-      setRefusal(before => {
-        const left = before?.problems.filter(each => each.field !== changed) ?? [];
-        // A refusal of no field stands until the form changes, others until all is corrected.
-        return before && left.length ? { ...before, problems: left } : null;
-      });
-    },
-    [setDraft]
-  );
-  const { serverMeant } = props;
-  React.useEffect(() => {
-    const choose = (_: unknown, meant: string): void => {
-      if (meant !== server) {
-        update({ server: meant }, '');
-      }
-    };
-    serverMeant?.connect(choose);
-    return () => void serverMeant?.disconnect(choose);
-  }, [serverMeant, server, update]);
-  React.useEffect(() => onDraft(draft), [draft, onDraft]);
-
   const forceSimple = draft.options.force_simple === true;
   const used = classOf(details, forceSimple);
-  React.useEffect(() => {
-    setDraft(before => {
-      const args = fitted(before.args, used);
-      return args === before.args ? before : { ...before, args };
-    });
-  }, [used]);
+  useFitted(typing.amend, used);
 
+  const fields = catalog?.fields ?? NO_FIELDS;
+  const rooms = React.useMemo(() => byRoom(fields), [fields]);
   const { request, problems } = React.useMemo(() => requestOf(draft, fields, trans), [draft, fields, trans]);
+  const { refusal, tried } = outcome;
   const visible = React.useMemo(
     () => [...problems.filter(each => tried || !each.missing), ...(refusal?.problems ?? [])],
     [problems, refusal, tried]
   );
   const of = usePlaced(visible);
-
-  const { submitting, long, submit } = useSubmit(async () => {
-    setTried(true);
-    setAccepted(null);
-    setEmptied(null);
-    if (problems.length || !server || !catalog) {
-      if (problems.length) {
-        showFirst(root.current, setMore);
-      }
-      return;
-    }
-    const key = draft.key || UUID.uuid4();
-    setDraft(before => ({ ...before, key }));
-    try {
-      const answer = await model.act(server, api => api.submit(request, key));
-      setRefusal(null);
-      setTried(false);
-      setAccepted({ server, answer });
-      setDraft(before => (before.key === key ? { ...before, key: '', again: [], origin: '' } : before));
-      props.onAccepted({ ...draft, server });
-    } catch (error) {
-      const [sentence, errors] =
-        error instanceof Refusal ? [error.message, error.fields] : [String(error), []];
-      const at = placed(errors, draft, fields);
-      setRefusal({ sentence, problems: at });
-      if (at.length) {
-        showFirst(root.current, setMore);
-      }
-    }
+  const { submitting, long, submit } = useSubmission({
+    model,
+    server,
+    request,
+    fields: catalog && fields,
+    problems,
+    typing,
+    setOutcome,
+    onAccepted: props.onAccepted,
+    onProblems: () => showFirst(root.current, setMore)
   });
 
-  const setModel = React.useCallback((name: string) => update({ model: name }, 'model'), [update]);
-  const setTasks = React.useCallback((tasks: ReadonlyArray<string>) => update({ tasks }, 'tasks'), [update]);
-  const setArgs = React.useCallback((change: Partial<IDraft>) => update(change, 'model_args'), [update]);
-  const setOption = React.useCallback(
-    (name: string, value: string | boolean | undefined) => {
-      setDraft(before => {
-        const others = Object.entries(before.options).filter(([each]) => each !== name);
-        return {
-          ...before,
-          options: Object.fromEntries(value === undefined ? others : [...others, [name, value]])
-        };
-      });
-      update({}, name);
-    },
-    [update]
-  );
-  const start = async (): Promise<void> => {
-    setStarting(true);
-    setStartTrouble('');
-    try {
-      const started = await props.onStart();
-      if (started) {
-        setDraft(before => ({ ...before, server: started, key: '' }));
-      }
-    } catch (error) {
-      setStartTrouble(sentence(error));
-    } finally {
-      setStarting(false);
-    }
-  };
   const focusModel = (): void => document.getElementById(`${id}-model`)?.focus();
   const reset = (): void => {
-    setEmptied(draft);
-    setDraft({ ...EMPTY, server });
-    setRefusal(null);
-    setAccepted(null);
-    setTried(false);
+    typing.empty(server);
+    forget();
     focusModel();
   };
-  const undo = (before: IDraft): void => {
-    setDraft({ ...before, key: '' });
-    setEmptied(null);
+  const undo = (): void => {
+    typing.undo();
     // What was pressed goes with the offer.
     focusModel();
   };
@@ -203,14 +130,6 @@ export function Form(props: IFormProps): React.ReactElement {
         onChange={setOption}
       />
     ));
-  const names: Record<string, string> = {
-    prompt: trans.__('Prompts and sampling'),
-    running: trans.__('Running'),
-    results: trans.__('Results'),
-    other: trans.__('Other')
-  };
-  const hidden = ['prompt', 'running', 'results', 'other'].filter(room => rooms[room]?.length);
-  const set = hidden.flatMap(room => rooms[room]).filter(field => isSet(field, draft.options[field.name]));
   const url = alive.length > 1 ? alive.find(info => info.id === server)?.url : undefined;
 
   return (
@@ -253,9 +172,9 @@ export function Form(props: IFormProps): React.ReactElement {
               chosen={server}
               starting={starting}
               heard={props.heard}
-              trouble={startTrouble || (props.heard ? '' : model.trouble)}
+              trouble={trouble || (props.heard ? '' : model.trouble)}
               trans={trans}
-              onServer={chosen => update({ server: chosen }, '')}
+              onServer={setServer}
               onStart={() => void start()}
             />
             {catalogTrouble && (
@@ -299,63 +218,24 @@ export function Form(props: IFormProps): React.ReactElement {
               </p>
             )}
             <div className="jp-LmmsEval-grid">{renderOptions(rooms.often ?? [])}</div>
-            {hidden.length > 0 && (
-              <details
-                className="jp-LmmsEval-more"
-                open={more}
-                onToggle={event => setMore(event.currentTarget.open)}
-              >
-                <summary>
-                  {trans.__('More')}
-                  {set.length > 0 && (
-                    <span className="jp-LmmsEval-facts">
-                      {set.map(field => labelOf(field.name, trans)).join(', ')}
-                    </span>
-                  )}
-                </summary>
-                {hidden.map(room => (
-                  <fieldset key={room}>
-                    <legend>{names[room]}</legend>
-                    <div className="jp-LmmsEval-grid">{renderOptions(rooms[room])}</div>
-                  </fieldset>
-                ))}
-              </details>
-            )}
+            <MoreOptions rooms={rooms} options={draft.options} open={more} trans={trans} onOpen={setMore}>
+              {renderOptions}
+            </MoreOptions>
           </div>
           <Equivalent id={`${id}-code`} request={request} url={url} trans={trans} />
         </div>
       </div>
       <div className="jp-LmmsEval-formFoot">
-        <div className="jp-LmmsEval-says" role="status">
-          {submitting ? (
-            <span>
-              {long
-                ? trans.__('Submitting… The server lists its tasks first; the first time takes some seconds.')
-                : trans.__('Submitting…')}
-            </span>
-          ) : emptied ? (
-            <div className="jp-LmmsEval-accepted">
-              {trans.__('The form is empty again.')}
-              <button type="button" className="jp-LmmsEval-link" onClick={() => undo(emptied)}>
-                {trans.__('Undo')}
-              </button>
-            </div>
-          ) : accepted ? (
-            <Accepted accepted={accepted} trans={trans} onOpen={props.onOpen} />
-          ) : refusal ? (
-            <span className="jp-LmmsEval-problem">
-              <span aria-hidden="true">⚠ </span>
-              {refusal.problems.length
-                ? trans.__('Not accepted; what to correct stands at the fields.')
-                : refusal.sentence}
-            </span>
-          ) : tried && problems.length ? (
-            <span className="jp-LmmsEval-problem">
-              <span aria-hidden="true">⚠ </span>
-              {trans._n('%1 thing to correct above.', '%1 things to correct above.', problems.length)}
-            </span>
-          ) : null}
-        </div>
+        <Says
+          submitting={submitting}
+          long={long}
+          emptied={emptied !== null}
+          outcome={outcome}
+          problems={problems.length}
+          trans={trans}
+          onUndo={undo}
+          onOpen={props.onOpen}
+        />
         <Button
           type="button"
           className="jp-mod-styled jp-mod-reject jp-LmmsEval-reset"
@@ -375,11 +255,6 @@ export function Form(props: IFormProps): React.ReactElement {
       </div>
     </form>
   );
-}
-
-/** Whether a field says something else than the server would take by itself. */
-function isSet(field: IField, value: string | boolean | undefined): boolean {
-  return value !== undefined && value !== '' && String(value) !== String(field.initial ?? '');
 }
 
 const NO_FIELDS: ReadonlyArray<IField> = [];
