@@ -7,7 +7,8 @@ from typing import TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..discovery.certificate import trusting
-from ..discovery.finder import ServerAddress, environment_token, find_server, known_server, known_token
+from ..discovery.finder import ServerAddress, environment_token, find_server, known_server
+from .credentials import Credentials
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -37,11 +38,15 @@ def resolve(base_url: str | None, token: str | None) -> ServerAddress:
     """
     found = find_server() if base_url is None else ServerAddress(base_url)
     url, url_token = split_credentials(found.url)
+    given = token or url_token
+    record = found.record or known_server(url)
+    known = record.token if record is not None else None
     return ServerAddress(
         url=url,
-        token=token or url_token or found.token or known_token(url) or environment_token(),
-        # Its certificate is known from there.
-        record=found.record or (known_server(url) if url.startswith("https:") else None),
+        token=given or found.token or known or environment_token(),
+        record=record,
+        # Our own programs hand over what a record says; a person does not know it better than the record.
+        given=bool(given) and given != known,
     )
 
 
@@ -77,7 +82,7 @@ def split_credentials(url: str) -> tuple[str, str | None]:
 class HttpOptions(TypedDict):
     """Keyword arguments that httpx's two clients share."""
 
-    headers: dict[str, str]
+    auth: Credentials
     timeout: float | None
     trust_env: bool
     verify: ssl.SSLContext | bool
@@ -96,14 +101,17 @@ def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
     Returns
     -------
     HttpOptions
-        For ``httpx.Client(**options)``. The environment's proxies do not apply to this machine's loopback, which
-        they cannot know. A server of this user on this machine is trusted by the certificate in its record; any
-        other by those of the system, or of the file that ``SSL_CERT_FILE`` names.
+        For ``httpx.Client(**options)``. The environment's proxies apply neither to this machine's loopback, which
+        they cannot know, nor to a server of this user on this machine, whose token is for nobody else to read. Such a
+        server is trusted by the certificate in its record; any other by those of the system, or of the file that
+        ``SSL_CERT_FILE`` names.
     """
     certificate = "" if address.record is None else address.record.certificate
+    direct = address.record is not None or urlsplit(address.url).hostname in _LOOPBACK
     return {
-        "headers": {"Authorization": f"Bearer {address.token}"} if address.token else {},
+        # What is looked up later must not pass a proxy either.
+        "auth": Credentials(address, renewable=direct and not address.given),
         "timeout": timeout,
-        "trust_env": urlsplit(address.url).hostname not in _LOOPBACK,
+        "trust_env": not direct,
         "verify": trusting(certificate) if certificate else True,
     }

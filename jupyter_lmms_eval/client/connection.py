@@ -30,6 +30,13 @@ class Connection:
     token
         The server's token.
 
+    Attributes
+    ----------
+    base_url
+        The server, without credentials.
+    credentials
+        The token that is sent.
+
     Raises
     ------
     NoServerRunning
@@ -38,8 +45,10 @@ class Connection:
 
     def __init__(self, base_url: str | None = None, timeout: float | None = None, token: str | None = None) -> None:
         address = resolve(base_url, token)
+        options = http_options(address, timeout)
         self.base_url = address.url
-        self.client = httpx.Client(**http_options(address, timeout))
+        self.credentials = options["auth"]
+        self.client = httpx.Client(**options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -89,8 +98,10 @@ class AsyncConnection:
 
     def __init__(self, base_url: str | None = None, timeout: float | None = None, token: str | None = None) -> None:
         address = resolve(base_url, token)
+        options = http_options(address, timeout)
         self.base_url = address.url
-        self.client = httpx.AsyncClient(**http_options(address, timeout))
+        self.credentials = options["auth"]
+        self.client = httpx.AsyncClient(**options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"

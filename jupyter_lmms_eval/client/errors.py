@@ -12,6 +12,10 @@ from pydantic import ValidationError
 from ..protocol.jobs import Failure
 from ..protocol.server import FieldError
 
+_REFUSED = (
+    "Give it as `token=` (`--token` in a terminal); `%lmms_eval_server connect` finds that of a server of yours."
+)
+
 
 class EvalServerError(httpx.HTTPStatusError):
     """The server refused a request.
@@ -182,7 +186,7 @@ def refusal(status_code: int, body: object) -> tuple[str, list[FieldError]]:
     detail = body.get("detail") if isinstance(body, Mapping) else None
     errors = _field_errors(body.get("errors") if isinstance(body, Mapping) else None)
     if isinstance(detail, str) and detail:
-        return detail, errors
+        return f"{detail.rstrip('.')}. {_REFUSED}" if status_code == httpx.codes.UNAUTHORIZED else detail, errors
     if isinstance(detail, list) and (found := _fastapi_errors(detail)):
         return "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in found), found
     if status_code == httpx.codes.UNAUTHORIZED:

@@ -54,12 +54,15 @@ class ServerAddress:
     token
         Its secret, if it needs one; not shown by ``repr``.
     record
-        The record that the address came from, if any.
+        The record of the server at the address, if it is this user's on this machine.
+    given
+        Whether a person gave the token, so that no other is to be looked for.
     """
 
     url: str
     token: str | None = field(default=None, repr=False)
     record: ServerRecord | None = field(default=None, repr=False)
+    given: bool = False
 
 
 def running_servers(timeout: float = 2.0) -> list[RunningServer]:

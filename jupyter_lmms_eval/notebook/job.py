@@ -100,8 +100,7 @@ class JobHandle:
         return self._completed().__await__()
 
     async def _completed(self) -> JobHandle:
-        token = self.client.client.headers.get("Authorization", "").removeprefix("Bearer ")
-        async with AsyncEvalClient(self.client.base_url, token=token or None) as client:
+        async with AsyncEvalClient(self.client.base_url, token=self.client.credentials.handed_on) as client:
             job = await client.wait_for_job(self.job_id, poll_interval=_POLL_SECONDS, verbose=False)
         self._last = JobInfo.model_validate(job)
         return self

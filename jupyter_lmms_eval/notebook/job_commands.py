@@ -94,9 +94,11 @@ def _live_table(client: EvalClient) -> object | None:
         from ..widget import JobTable
     except ImportError:  # the packages of widgets are not installed
         return None
-    table = session.tables.get(client.base_url)
+    # A table goes on asking with the token that a person gave; one that it finds itself it finds again.
+    place = client.base_url, client.credentials.handed_on
+    table = session.tables.get(place)
     if table is None or table.comm is None:  # none yet, or closed
-        table = session.tables[client.base_url] = JobTable(client)
+        table = session.tables[place] = JobTable(client)
     return table
 
 

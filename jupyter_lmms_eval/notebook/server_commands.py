@@ -210,7 +210,7 @@ def _record_at(client: EvalClient) -> ServerRecord:
         host=host or port,
         port=int(port) if port.isdigit() and host else 80,
         url=client.base_url,
-        token=client.client.headers.get("Authorization", "").removeprefix("Bearer "),
+        token=client.credentials.token or "",
         state_dir="",
         started_at="",
         version=str(health.get("version") or ""),

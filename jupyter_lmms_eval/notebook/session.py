@@ -19,12 +19,13 @@ class Session:
     last_job
         The job that was submitted or looked at last.
     tables
-        The live table of each server, by address: shown twice, it is the same one, and asks the server once.
+        The live table of each server, by address and the token that was given for it: shown twice, it is the same
+        one, and asks the server once.
     """
 
     def __init__(self) -> None:
         self.last_job: str | None = None
-        self.tables: dict[str, Any] = {}
+        self.tables: dict[tuple[str, str | None], Any] = {}
         self._chosen: EvalClient | None = None
 
     @property

@@ -43,7 +43,6 @@ def sibling(client: EvalClient, timeout: float) -> EvalClient:
     Returns
     -------
     EvalClient
-        With connections of its own.
+        With connections of its own, and with the token of the server that runs there now.
     """
-    token = client.client.headers.get("authorization", "").removeprefix("Bearer ")
-    return EvalClient(client.base_url, timeout=timeout, token=token or None)
+    return EvalClient(client.base_url, timeout=timeout, token=client.credentials.handed_on)

@@ -94,6 +94,7 @@ class Watch:
         self._client: EvalClient | None = None
         self._revision: int | None = None
         self._server_id: str | None = None
+        self._token: str | None = None
         self._devices_at = self._identity_at = float("-inf")
         self._unfinished: dict[str, JobStatus] = {}
         self._failures = 0
@@ -140,6 +141,8 @@ class Watch:
 
     def _questions(self, client: EvalClient) -> News:
         now = time.monotonic()
+        if client.credentials.token != self._token:  # it was found anew, as that of a server that was started anew
+            self._token, self._identity_at = client.credentials.token, float("-inf")
         if now - self._identity_at >= self._pace.identity:
             server_id = str(client.health().get("server_id", ""))
             if server_id != self._server_id:

@@ -77,7 +77,9 @@ def test_a_dead_address_and_a_bad_one(capsys: Captured) -> None:
 
 def test_a_refused_token_is_one_sentence(server: SpeakingServer, capsys: Captured) -> None:
     assert main(["jobs", "--token", "wrong"]) == 1
-    assert capsys.readouterr().err == "Give the server's token; `start` showed it.\n"
+    error = capsys.readouterr().err
+    assert error.startswith("Give the server's token; `start` showed it. Give it as `token=` (`--token` in a terminal)")
+    assert error.count("\n") == 1
     assert main(["jobs", "--url", f"http://any:{TOKEN}@127.0.0.1:{server.port}"]) == 0
 
 

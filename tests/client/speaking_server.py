@@ -36,13 +36,14 @@ def make_job(job_id: str | None = None, status: str = "queued", **fields: Any) -
 class SpeakingServer:
     """Jobs in memory, requests remembered; a job changes when the test changes it."""
 
-    def __init__(self, token: str | None = TOKEN) -> None:
+    def __init__(self, token: str | None = TOKEN, host: str = "127.0.0.1") -> None:
         self.token = token
         self.server_id = uuid.uuid4().hex
         self.jobs: dict[str, JobInfo] = {}
         self.logs: dict[str, str] = {}
         self.bodies: list[dict[str, Any]] = []
         self.queries: list[str] = []
+        self.tokens: list[str] = []
         self.health_delay = 0.0
         self.notices: list[str] = []
         self.held_by: str | None = None
@@ -52,9 +53,9 @@ class SpeakingServer:
         self.after_get: dict[str, list[dict[str, Any]]] = {}
         # asyncio switches Nagle's delay (40 ms a request) off only where it can see that the protocol is TCP.
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind((host, 0))
         self.port = self.socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="critical", lifespan="off"))
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self.socket])), daemon=True
@@ -82,12 +83,11 @@ class SpeakingServer:
         self.after_get[job_id] = list(changes)
 
     def _authorize(self, request: Request) -> None:
-        if self.token is None:
-            return
         kind, _, value = request.headers.get("authorization", "").partition(" ")
         if kind == "Basic":
             value = base64.b64decode(value).decode().partition(":")[2]
-        if value != self.token:
+        self.tokens.append(value)
+        if self.token is not None and value != self.token:
             raise HTTPException(401, "Give the server's token; `start` showed it.")
 
     def _job(self, job_id: str) -> JobInfo:

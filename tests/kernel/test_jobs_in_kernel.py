@@ -169,3 +169,21 @@ def test_a_live_table_where_widgets_are_installed(kernel: Kernel, tmp_path: Path
     without = "import sys; sys.modules['jupyter_lmms_eval.widget'] = None"
     kernel.run(without)
     assert "No jobs yet" in kernel.run("%lmms_eval_server jobs").text
+
+
+def test_handles_and_the_table_go_on_when_the_server_was_started_anew(kernel: Kernel, tmp_path: Path) -> None:
+    pytest.importorskip("anywidget")
+    kernel.run(start_line(tmp_path / "state"))
+    kernel.run(f"job = {SUBMIT} digits_read\ntable = %lmms_eval_server jobs")
+    first = server_of(kernel)
+    assert first is not None
+    assert kernel.run("%lmms_eval_server stop").status == "ok"
+    # argparse takes the last port.
+    assert kernel.run(start_line(tmp_path / "state", f"--port {first.port}")).status == "ok"
+    second = server_of(kernel)
+    assert second is not None
+    assert (second.url, second.token == first.token) == (first.url, False)
+    assert kernel.run("same = %lmms_eval_server jobs\nsame is table").text == "True"
+    assert kernel.run("job.job_id == same.rows[0]['job_id']").text == "True"
+    assert kernel.run("(await job).status", timeout=120).text == "'completed'"
+    eventually(lambda: kernel.run("[row['status'] for row in table.rows]").text == "['completed']", every=0.5)
