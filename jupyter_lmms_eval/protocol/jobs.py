@@ -36,6 +36,8 @@ def _no_bool(value: object) -> object:
 
 # Nobody nests arguments deeper; what reads them may stop with an error of its own.
 _DEEPEST = 20
+# Nobody means a larger number; not every reader of JSON knows it exactly, and with much larger ones floats overflow.
+LARGEST = 2**53
 
 
 def _check_plain(value: object, depth: int = 0) -> None:
@@ -47,8 +49,8 @@ def _check_plain(value: object, depth: int = 0) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise ValueError("holds one half of a character; send text as UTF-8") from None
-    elif isinstance(value, float) and depth and not math.isfinite(value):
-        raise ValueError(f"holds {value}, which JSON does not have")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{'holds' if depth else 'is'} {value}, which JSON does not have")
     elif isinstance(value, (dict, list)):
         if depth > _DEEPEST:
             raise ValueError(f"is nested deeper than {_DEEPEST} levels")
@@ -166,7 +168,7 @@ class EvaluateRequest(BaseModel):
     def _limit_usable(cls, limit: float | None) -> float | None:
         if limit is None:
             return None
-        if not math.isfinite(limit) or limit <= 0:
+        if limit <= 0:
             raise ValueError(
                 f"must be a positive number of samples or a fraction below 1, not {limit}; omit it for all"
             )

@@ -134,6 +134,17 @@ def test_jobs_whose_reason_changed_are_told(queue: JobQueue) -> None:
     assert first.wait_reason is None
 
 
+@pytest.mark.parametrize("memory", [1e308, 10**400])
+def test_a_job_that_wants_more_than_any_gpu_keeps_nobody_waiting(queue: JobQueue, memory: float) -> None:
+    """Such a one may be in the database: it was taken once."""
+    queue.divide({"cuda:0": 80 << 30, "cuda:1": 80 << 30})
+    absurd = job("absurd", 1, gpu_memory=memory)
+    queue.add(absurd)
+    queue.add(job("usual", 2, gpu_memory=20))
+    assert starts(queue) == {"usual": ("cuda:0",)}
+    assert "of a GPU, the largest has 80.0 GiB for jobs" in queue.reason(absurd)
+
+
 def test_a_job_for_a_part_of_a_gpu_is_looked_after_until_there_is_room(queue: JobQueue) -> None:
     queue.divide({"cuda:0": 20 << 30, "cuda:1": 20 << 30})
     large = job("a", 1, gpu_memory=60)

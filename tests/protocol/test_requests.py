@@ -36,6 +36,20 @@ def test_a_batch_size_is_kept(batch_size: object, meant: object) -> None:
     assert request(batch_size=batch_size).batch_size == meant
 
 
+@pytest.mark.parametrize("field", ["limit", "gpu_memory", "timeout"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_json_does_not_have_is_no_number(field: str, number: float) -> None:
+    with pytest.raises(ValidationError, match=f"is {number}, which JSON does not have|greater than 0"):
+        request(**{field: number})
+
+
+@pytest.mark.parametrize("field", ["limit", "gpu_memory", "timeout", "seed", "offset", "batch_size"])
+def test_a_number_of_four_hundred_digits_is_still_a_number(field: str) -> None:
+    """Whether anybody can mean it is for the server to say; a job that was stored with it must be read again."""
+    huge = request(**{field: 10**400})
+    assert EvaluateRequest.model_validate_json(huge.model_dump_json()) == huge
+
+
 def test_unknown_fields_are_accepted_and_named() -> None:
     assert request(bath_size=4, tacks=[]).unknown_fields == ["bath_size", "tacks"]
 
