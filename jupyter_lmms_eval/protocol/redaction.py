@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -28,10 +29,11 @@ _PATTERNS = (
     re.compile(r"(?i)\bapi[_-]?key[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s,'\")}\]]+)"),
     re.compile(r"(?i)://(?P<secret>[^/\s:@]+:[^/\s@]+)@"),
 )
-# `name=value`, `"name": "value"`, `--name value`
-_NAMED = re.compile(
-    r"(?P<name>[A-Za-z][\w.-]*)[\"']?(?:\s*[=:]\s*|(?<=[\w])\s+(?!-))"
-    r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>(?:(?:bearer|basic)\s+)?[^\s,\"'{}\[\]()]+))",
+# `name=value`, `"name": "value"`, `--name value`. A name begins only where none goes on, and the value is looked at
+# only if the name is a secret's: else a long word, or a chain of names, would be read once for each of its letters.
+_NAME = re.compile(r"(?<![\w.-])(?P<name>[\w.-]+)[\"']?(?:\s*[=:]\s*|(?<=\w)\s+(?!-))")
+_VALUE = re.compile(
+    r"\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>(?:(?:bearer|basic)\s+)?[^\s,\"'{}\[\]()]+)",
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
@@ -165,14 +167,14 @@ def _within(arguments: Any, replacement: Callable[[Any], str]) -> Any:
 def _named(text: str) -> list[Span]:
     spans = []
     at = 0
-    while found := _NAMED.search(text, at):
-        group = next(name for name in ("double", "single", "plain") if found[name] is not None)
-        if is_secret_name(found["name"]) and is_secret_value(found[group]):
-            spans.append(found.span(group))
-            at = found.end()
-        else:
-            # What stands for its value may be the next name.
-            at = found.end("name")
+    while name := _NAME.search(text, at):
+        # What stands for its value may be the next name.
+        at = name.end("name")
+        if is_secret_name(name["name"]) and (value := _VALUE.match(text, name.end())):
+            group = str(value.lastgroup)
+            if is_secret_value(value[group]):
+                spans.append(value.span(group))
+                at = value.end()
     return spans
 
 
@@ -190,7 +192,8 @@ def _replaced(text: str, spans: Iterable[Span], replacement: Callable[[Any], str
     kept = [found.span() for found in PLACEHOLDER.finditer(text)]
     merged: list[Span] = []
     for start, end in sorted(spans):
-        if any(start < after and before < end for before, after in kept):
+        following = bisect.bisect_right(kept, start, key=lambda span: span[1])
+        if following < len(kept) and kept[following][0] < end:
             continue
         if merged and start < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))

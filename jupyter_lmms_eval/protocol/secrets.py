@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import RootModel, ValidationError
 
 from .jobs import EvaluateRequest
-from .redaction import PLACEHOLDER, placeholders, replace_secrets
+from .redaction import PLACEHOLDER, placeholders, redact_arguments, replace_secrets
 
 # Fields of a request that may hold secrets.
 FIELDS = ("model_args", "gen_kwargs", "launcher_args")
@@ -67,7 +67,8 @@ def seal(request: EvaluateRequest, key: bytes) -> tuple[EvaluateRequest, dict[st
 
 def holds_secrets(request: EvaluateRequest) -> bool:
     """Tell whether a request has secrets in it: most have none, and need no key."""
-    return bool(seal(request, b"")[1])
+    # Without digests: of a long text with many secrets they would take a second.
+    return any(redact_arguments(value) != value for value in secret_fields(request))
 
 
 def unseal(request: EvaluateRequest, secrets: Mapping[str, Any]) -> EvaluateRequest:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
-from jupyter_lmms_eval.protocol.redaction import is_secret_name, scrub
+from jupyter_lmms_eval.protocol.redaction import is_secret_name, redact, redact_arguments, scrub
 from jupyter_lmms_eval.protocol.secrets import same_but_for_secrets, seal, sealed_fields, unseal
 
 DIGEST_KEY = b"k" * 32
@@ -36,6 +38,10 @@ def request(**fields: Any) -> EvaluateRequest:
         ({"gen_kwargs": "max_new_tokens=16,api_key=abc"}, ["abc"]),
         ({"launcher_args": "name=sglang,api_key=abc,port=1"}, ["abc"]),
         ({"launcher_args": "name=vllm,args=--port 1 --api-key abc --x"}, ["abc"]),
+        ({"launcher_args": "--api_key=abc"}, ["abc"]),
+        ({"model_args": "1api_key=abc,_token=def"}, ["abc", "def"]),
+        ({"model_args": "a=b=c:api_key=abc,d=e"}, ["abc"]),
+        ({"model_args": "a='token: abc'"}, ["abc"]),
     ],
 )
 def test_a_secret_is_found(fields: dict[str, Any], secrets: list[Any]) -> None:
@@ -70,6 +76,13 @@ def test_the_same_secret_has_the_same_placeholder_under_one_key_only() -> None:
     assert seal(one, DIGEST_KEY)[0] != seal(other, DIGEST_KEY)[0]
     assert same_but_for_secrets(seal(one, DIGEST_KEY)[0], seal(other, DIGEST_KEY)[0])
     assert not same_but_for_secrets(seal(one, DIGEST_KEY)[0], seal(request(model_args={"a": "b"}), DIGEST_KEY)[0])
+
+
+def test_placeholders_beside_a_secret_stay() -> None:
+    assert redact_arguments("key=[redacted],token=abc,key=[redacted:0123456789abcdef]") == (
+        "key=[redacted],token=[redacted],key=[redacted:0123456789abcdef]"
+    )
+    assert redact("api_key=abc[redacted]") == "api_key=abc[redacted]", "they overlap"
 
 
 def test_a_missing_secret_is_an_error() -> None:
@@ -120,3 +133,68 @@ def test_names_of_other_things(name: str) -> None:
 def test_nested_data_is_scrubbed_of_known_secrets() -> None:
     data = {"config": {"args": "key=abcdef", "n": 1}, "list": [("abcdef", None)]}
     assert scrub(data, ["abcdef"]) == {"config": {"args": "key=[redacted]", "n": 1}, "list": [("[redacted]", None)]}
+
+
+# What is repeated until the text is long: words, names, and whatever may stand between them.
+LONG = (
+    *(
+        "a",
+        "a.",
+        "-",
+        "a=",
+        "a:",
+        "a ",
+        " ",
+        "key ",
+        "key=",
+        "key = ",
+        "key='",
+        'key="',
+        "api_key",
+        'api_key" ',
+        "key=<",
+    ),
+    *(
+        "key=a,",
+        "key=none,",
+        "[redacted]",
+        "[redacted]key=a,",
+        "authorization",
+        "authorization ",
+        "authorization=bearer ",
+    ),
+    *(
+        "bearer ",
+        "sk-",
+        "hf_",
+        "://",
+        "://a:",
+        "://a:b",
+        "trust_remote_code",
+        "trust_remote_code =",
+        "'",
+        '"',
+        ",",
+        "=",
+    ),
+)
+READING = """
+import sys
+from jupyter_lmms_eval.engine.arguments import problem_with_arguments
+from jupyter_lmms_eval.engine.validation import trusts_remote_code
+from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
+from jupyter_lmms_eval.protocol.redaction import redact
+from jupyter_lmms_eval.protocol.secrets import holds_secrets
+
+for part in sys.argv[1:]:
+    text = "response=" + part * (400_000 // len(part))
+    holds_secrets(EvaluateRequest(model="dummy", tasks=["mme"], model_args=text))
+    redact(text)
+    trusts_remote_code(text)
+    problem_with_arguments(text)
+"""
+
+
+def test_a_long_text_takes_no_longer_than_its_length() -> None:
+    """Read once it takes a part of a second; read once for each of its letters, as it was before, an hour."""
+    subprocess.run([sys.executable, "-c", READING, *LONG], check=True, timeout=240)
