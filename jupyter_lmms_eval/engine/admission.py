@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ..protocol.jobs import EvaluateRequest, JobInfo, JobStatus, RetryRequest
@@ -22,6 +23,9 @@ from .state_dir import StateDir
 from .storage import Storage
 from .validation import Findings, examine
 from .vault import Vault
+
+# A request with more tasks is looked over in another thread.
+MOST_AT_ONCE = 20
 
 
 class Admission:
@@ -199,8 +203,19 @@ class Admission:
 
     async def _examine(self, request: EvaluateRequest, *, fresh: bool) -> Findings:
         catalog = await self._catalog.get(fresh=fresh, at_once=not fresh)
-        allow = self._settings.allow_remote_code
-        return examine(request, catalog, self._device_ids, self._task_folders, allow_remote_code=allow)
+        look = partial(
+            examine,
+            request,
+            catalog,
+            self._device_ids,
+            self._task_folders,
+            allow_remote_code=self._settings.allow_remote_code,
+            # What may be known to the fresh catalog is not likened to what the old one knows.
+            suggest=fresh,
+        )
+        # Another thread costs more than the look at most requests; a look at many names, or for like ones, would keep
+        # everybody else waiting.
+        return await asyncio.to_thread(look) if fresh or len(request.tasks) > MOST_AT_ONCE else look()
 
     async def _submitted_before(self, submission: Submission) -> JobInfo | None:
         found = await self._ledger.submitted(submission)

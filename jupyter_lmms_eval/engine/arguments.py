@@ -74,7 +74,7 @@ def problem_with_reasoning_tags(tags: str | list[list[str]] | None) -> str | Non
         return None
     try:
         pairs = json.loads(tags) if isinstance(tags, str) else tags
-    except ValueError:
+    except (ValueError, RecursionError):  # it may be nested deeper than any reader goes
         return f'{tags!r} is not JSON; write for example [["<think>", "</think>"]]'
     if not isinstance(pairs, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(tag, str) for tag in pair) for pair in pairs

@@ -7,16 +7,27 @@ import fnmatch
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..protocol.jobs import EvaluateRequest
+from ..protocol.jobs import LARGEST, EvaluateRequest
 from ..protocol.redaction import redact
 from ..protocol.secrets import FIELDS, sealed_fields
 from ..protocol.server import FieldError
 from .arguments import problem_with_arguments, problem_with_reasoning_tags, problem_with_seed, split_arguments
 from .catalog import Catalog
 from .placement import eligible_devices
+
+# Of many names that are amiss so many are told, and the others counted: to find what is like one takes 10 ms.
+MOST_TOLD = 10
+# Nobody mistypes a longer name.
+_LONGEST_MISTYPED = 200
+# More than lmms-eval has. Of paths and patterns, which are looked for one by one, fewer.
+MOST_TASKS = 10_000
+MOST_LOOKED_FOR = 100
+# What a disk takes; a longer path is resolved for minutes.
+_LONGEST_NAME = 4096
 
 
 @dataclass
@@ -50,6 +61,7 @@ def examine(
     include_paths: Sequence[str],
     *,
     allow_remote_code: bool = False,
+    suggest: bool = True,
 ) -> Findings:
     """Look a request over.
 
@@ -65,11 +77,14 @@ def examine(
         Task folders the operator allows.
     allow_remote_code
         Whether the operator allows code that comes with a checkpoint.
+    suggest
+        Whether to name what is like an unknown model or task; it takes a tenth of a second.
     """
     findings = Findings()
     _examine_fields(request, findings)
-    _examine_model(request, catalog, findings)
-    _examine_tasks(request, catalog, include_paths, findings)
+    _examine_numbers(request, findings)
+    _examine_model(request, catalog, suggest, findings)
+    _examine_tasks(request, catalog, include_paths, suggest, findings)
     _examine_devices(request, devices, findings)
     _examine_arguments(request, findings)
     _examine_trust(request, allow_remote_code, findings)
@@ -79,22 +94,35 @@ def examine(
 
 def nearest(name: str, known: Collection[str], count: int = 3) -> list[str]:
     """Return the known names most like ``name``, best first; upper and lower case count as the same."""
+    if len(name) > _LONGEST_MISTYPED:
+        return []
     by_folded = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), list(by_folded), n=count, cutoff=0.6)
     return [by_folded[match] for match in matches]
 
 
 def _examine_fields(request: EvaluateRequest, findings: Findings) -> None:
-    for name in request.unknown_fields:
+    unknown = request.unknown_fields
+    for name in unknown[:MOST_TOLD]:
         close = nearest(name, EvaluateRequest.model_fields, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         findings.warnings.append(f"Unknown field {name!r} is ignored{hint}")
+    if further := len(unknown[MOST_TOLD:]):
+        findings.warnings.append(f"{further:,} further unknown fields are ignored")
 
 
-def _examine_model(request: EvaluateRequest, catalog: Catalog, findings: Findings) -> None:
+def _examine_numbers(request: EvaluateRequest, findings: Findings) -> None:
+    """Refuse what nobody means; here, as the request itself must also hold what was stored when more was taken."""
+    for name in EvaluateRequest.model_fields:
+        value = getattr(request, name)
+        if isinstance(value, (int, float)) and abs(value) > LARGEST:
+            findings.refuse(name, f"{name} is beyond {LARGEST:,}, which nobody can mean")
+
+
+def _examine_model(request: EvaluateRequest, catalog: Catalog, suggest: bool, findings: Findings) -> None:
     if request.model in catalog.models or request.model in catalog.model_aliases:
         return
-    close = nearest(request.model, {*catalog.models, *catalog.model_aliases})
+    close = nearest(request.model, {*catalog.models, *catalog.model_aliases}) if suggest else []
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "GET /models lists the names"
     if "/" in request.model:
         hint = "give its type here, for example 'qwen2_5_vl', and the checkpoint as model_args pretrained=..."
@@ -102,25 +130,63 @@ def _examine_model(request: EvaluateRequest, catalog: Catalog, findings: Finding
 
 
 def _examine_tasks(
-    request: EvaluateRequest, catalog: Catalog, include_paths: Sequence[str], findings: Findings
+    request: EvaluateRequest, catalog: Catalog, include_paths: Sequence[str], suggest: bool, findings: Findings
 ) -> None:
+    if len(request.tasks) > MOST_TASKS:
+        findings.refuse("tasks", f"{len(request.tasks):,} names are more than there are tasks; 'mmmu*' names many")
+        return
+    looked_for = [task for task in request.tasks if task not in catalog.tasks and (_is_path(task) or _is_pattern(task))]
+    if problem := _too_much_to_look_for(looked_for):
+        findings.refuse("tasks", f"tasks: {problem}")
+        return
+    unknown: list[str] = []
     for task in request.tasks:
         if task in catalog.tasks:
             findings.tasks.append(task)
-        elif os.sep in task or task.endswith((".yaml", ".yml")):
+        elif _is_path(task):
             _examine_task_path(task, catalog, include_paths, findings)
-        elif any(char in task for char in "*?["):
-            if fnmatch.filter(catalog.tasks, task):
-                findings.tasks.append(task)
-            else:
-                findings.refuse("tasks", f"No task matches {task!r}; GET /tasks lists the names")
+        elif _is_pattern(task) and fnmatch.filter(catalog.tasks, task):
+            findings.tasks.append(task)
         else:
-            close = nearest(task, catalog.tasks)
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "GET /tasks lists the names"
-            findings.refuse("tasks", f"Unknown task {task!r}; {hint}", close)
-    for task in sorted({task for task in request.tasks if request.tasks.count(task) > 1}):
-        findings.warnings.append(f"Task {task!r} is named more than once and runs once")
+            unknown.append(task)
+    _refuse_unknown(unknown, catalog, suggest, findings)
+    _warn_of_repeated(request.tasks, findings)
     findings.tasks = list(dict.fromkeys(findings.tasks))
+
+
+def _refuse_unknown(unknown: Sequence[str], catalog: Catalog, suggest: bool, findings: Findings) -> None:
+    for task in unknown[:MOST_TOLD]:
+        close = nearest(task, catalog.tasks) if suggest and not _is_pattern(task) else []
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "GET /tasks lists the names"
+        what = "No task matches" if _is_pattern(task) else "Unknown task"
+        findings.refuse("tasks", f"{what} {task!r}; {hint}", close)
+    if further := len(unknown[MOST_TOLD:]):
+        findings.refuse("tasks", f"{further:,} further names stand for no task; GET /tasks lists the names")
+
+
+def _warn_of_repeated(tasks: Sequence[str], findings: Findings) -> None:
+    repeated = sorted(task for task, count in Counter(tasks).items() if count > 1)
+    for task in repeated[:MOST_TOLD]:
+        findings.warnings.append(f"Task {task!r} is named more than once and runs once")
+    if further := len(repeated[MOST_TOLD:]):
+        findings.warnings.append(f"{further:,} further tasks are named more than once and run once")
+
+
+def _is_path(task: str) -> bool:
+    return os.sep in task or task.endswith((".yaml", ".yml"))
+
+
+def _is_pattern(task: str) -> bool:
+    return any(char in task for char in "*?[")
+
+
+def _too_much_to_look_for(names: Sequence[str]) -> str | None:
+    """Say that there are more paths or patterns than anybody gives, or longer ones, or None."""
+    if len(names) > MOST_LOOKED_FOR:
+        return f"{len(names):,} paths or patterns are more than the {MOST_LOOKED_FOR} that are looked for at once"
+    if any(len(name) > _LONGEST_NAME for name in names):
+        return f"no path or pattern has more than {_LONGEST_NAME:,} characters"
+    return None
 
 
 def _examine_task_path(task: str, catalog: Catalog, include_paths: Sequence[str], findings: Findings) -> None:
@@ -244,6 +310,9 @@ def trusts_remote_code(arguments: object) -> bool:
 
 def _examine_folders(request: EvaluateRequest, include_paths: Sequence[str], findings: Findings) -> None:
     asked = [request.include_path] if isinstance(request.include_path, str) else request.include_path or []
+    if problem := _too_much_to_look_for(asked):
+        findings.refuse("include_path", f"include_path: {problem}")
+        return
     for folder in asked:
         if not within(os.path.realpath(folder), include_paths):
             findings.refuse(

@@ -11,7 +11,7 @@ from jupyter_lmms_eval.engine.store import JobStore
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 
 
-def waiting_jobs(state_dir: Path, count: int) -> list[str]:
+def waiting_jobs(state_dir: Path, count: int, **wanted: object) -> list[str]:
     """Leave jobs behind that wait for more devices than there are; return their ids, the oldest first."""
     state = StateDir(state_dir)
     store = JobStore(state.database)
@@ -19,7 +19,7 @@ def waiting_jobs(state_dir: Path, count: int) -> list[str]:
     for number in range(1, count + 1):
         folder = state.jobs / f"waiting-{number}"
         folder.mkdir(parents=True)
-        request = EvaluateRequest(model="dummy", tasks=["digits_read"], num_gpus=64)
+        request = EvaluateRequest.model_validate({"model": "dummy", "tasks": ["digits_read"], "num_gpus": 64, **wanted})
         info = JobInfo(
             job_id=f"00000000-0000-4000-8000-{number:012}",
             status=JobStatus.QUEUED,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import Server
+from tests.api.seeding import waiting_jobs
+from tests.conftest import IMPORTS_NOTHING, Server
 
 GOOD = {"model": "dummy", "tasks": ["digits_read"]}
 
@@ -30,7 +33,14 @@ BAD = [
     ({**GOOD, "model": "Qwen/Qwen2.5-VL-3B"}, 422, "give its type here"),
     ({**GOOD, "limit": 0}, 422, "limit: must be a positive number of samples"),
     ({**GOOD, "limit": -5}, 422, "limit: must be a positive number of samples"),
-    ({**GOOD, "limit": float("nan")}, 422, "limit: must be a positive number of samples"),
+    ({**GOOD, "limit": float("nan")}, 422, "limit: is nan, which JSON does not have"),
+    ({**GOOD, "limit": 10**400}, 422, "limit is beyond 9,007,199,254,740,992, which nobody can mean"),
+    ({**GOOD, "offset": 10**30}, 422, "offset is beyond"),
+    ({**GOOD, "gpu_memory": float("inf")}, 422, "gpu_memory: is inf, which JSON does not have"),
+    ({**GOOD, "gpu_memory": 1e308}, 422, "gpu_memory is beyond"),
+    ({**GOOD, "timeout": 10**400}, 422, "timeout is beyond"),
+    ({**GOOD, "seed": -(10**400)}, 422, "seed is beyond"),
+    ({**GOOD, "reasoning_tags": "[" * 100_000}, 422, "reasoning_tags: "),
     ({**GOOD, "limit": "abc"}, 422, "limit: input should be a valid"),
     ({**GOOD, "batch_size": 0}, 422, "batch_size: must be a positive whole number"),
     ({**GOOD, "num_gpus": 64}, 422, "num_gpus is 64, this machine has"),
@@ -75,6 +85,17 @@ def test_a_body_that_is_not_json(server: Server, content: str, kind: str, senten
     answer = post(server, content, kind)
     assert answer.status_code == 422
     assert sentence in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("memory", [1e308, 10**400])
+def test_a_server_starts_with_a_job_that_wants_an_absurd_number(
+    start_server: Callable[..., Server], tmp_path: Path, memory: float
+) -> None:
+    """It was taken once; a server that could not read it would set the whole database aside."""
+    jobs = waiting_jobs(tmp_path / "state", 1, gpu_memory=memory)
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
+    assert [job["job_id"] for job in server.client.list_jobs()["jobs"]] == jobs
+    assert server.client.health()["notices"] == []
 
 
 def test_several_mistakes_are_told_at_once(server: Server) -> None:

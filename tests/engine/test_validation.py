@@ -13,7 +13,14 @@ from jupyter_lmms_eval.engine.arguments import (
     split_arguments,
 )
 from jupyter_lmms_eval.engine.catalog import Catalog, CatalogTask
-from jupyter_lmms_eval.engine.validation import Findings, examine, nearest
+from jupyter_lmms_eval.engine.validation import (
+    MOST_LOOKED_FOR,
+    MOST_TASKS,
+    MOST_TOLD,
+    Findings,
+    examine,
+    nearest,
+)
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 
 CATALOG = Catalog(
@@ -60,6 +67,8 @@ def test_names_of_the_catalog_pass() -> None:
         ({"num_gpus": 3}, "num_gpus is 3, this machine has 2 such devices (cuda:0, cuda:1)"),
         ({"device": "cuda:7"}, "This machine has no device 'cuda:7'; it has cuda:0, cuda:1, cpu:0"),
         ({"model_args": "pretrained"}, "model_args: 'pretrained' has no '='; write key=value,key=value"),
+        ({"gpu_memory": 1e308}, "gpu_memory is beyond 9,007,199,254,740,992, which nobody can mean"),
+        ({"timeout": 10**400}, "timeout is beyond 9,007,199,254,740,992, which nobody can mean"),
         ({"seed": "1,x,3"}, "seed: 'x' is not a whole number or None"),
         ({"fewshot_as_multiturn": True, "num_fewshot": 2}, "fewshot_as_multiturn needs apply_chat_template"),
     ],
@@ -71,6 +80,54 @@ def test_what_cannot_work_is_refused_in_one_sentence(fields: dict[str, object], 
 def test_every_error_is_told_at_once() -> None:
     findings = look_at(model="nope", tasks=["nope"], num_gpus=9)
     assert [error.field for error in findings.errors] == ["model", "tasks", "num_gpus"]
+
+
+def test_of_many_unknown_names_some_are_told_and_the_others_counted() -> None:
+    names = [f"mmmu_va{number}" for number in range(5_000)]
+    errors = look_at(tasks=names).errors
+    assert len(errors) == MOST_TOLD + 1
+    assert errors[0].message == "Unknown task 'mmmu_va0'; did you mean 'mmmu_val' or 'mmmu'?"
+    assert errors[-1].message == "4,990 further names stand for no task; GET /tasks lists the names"
+    assert sum(len(error.nearest) for error in errors) == 2 * MOST_TOLD
+
+
+def test_of_many_unknown_fields_some_are_told_and_the_others_counted() -> None:
+    warnings = look_at(**{f"bath_size{number}": number for number in range(500)}).warnings
+    assert len(warnings) == MOST_TOLD + 1
+    assert warnings[-1] == "490 further unknown fields are ignored"
+
+
+def test_of_many_repeated_tasks_some_are_told_and_the_others_counted() -> None:
+    tasks = {f"task_{number}": CatalogTask() for number in range(4_000)}
+    request = EvaluateRequest(model="dummy", tasks=[*tasks, *tasks])
+    findings = examine(request, Catalog(tasks=tasks, models=["dummy"]), ["cpu:0"], [])
+    assert findings.errors == []
+    assert findings.tasks == list(tasks)
+    assert len(findings.warnings) == MOST_TOLD + 1
+    assert findings.warnings[-1] == "3,990 further tasks are named more than once and run once"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"tasks": ["mme"] * (MOST_TASKS + 1)}, "10,001 names are more than there are tasks"),
+        ({"tasks": ["mm*"] * (MOST_LOOKED_FOR + 1)}, "tasks: 101 paths or patterns are more than the 100"),
+        ({"tasks": ["a/b"] * (MOST_LOOKED_FOR + 1)}, "tasks: 101 paths or patterns are more than the 100"),
+        ({"tasks": ["a/" * 500_000]}, "tasks: no path or pattern has more than 4,096 characters"),
+        ({"tasks": ["*a" * 500_000]}, "tasks: no path or pattern has more than 4,096 characters"),
+        ({"include_path": "a/" * 500_000}, "include_path: no path or pattern has more than 4,096 characters"),
+        ({"include_path": ["a"] * (MOST_LOOKED_FOR + 1)}, "include_path: 101 paths or patterns"),
+    ],
+)
+def test_what_would_take_minutes_to_look_for_is_refused(fields: dict[str, object], sentence: str) -> None:
+    assert sentence in only_sentence(look_at(**fields))
+
+
+def test_a_model_can_be_refused_without_a_look_for_like_ones() -> None:
+    request = EvaluateRequest(model="qwen2_5vl", tasks=["mmmu_va"])
+    findings = examine(request, CATALOG, ["cpu:0"], [], suggest=False)
+    assert [error.field for error in findings.errors] == ["model", "tasks"]
+    assert [error.nearest for error in findings.errors] == [[], []]
 
 
 def test_a_mistyped_field_is_a_warning_with_the_likely_name() -> None:
@@ -134,6 +191,7 @@ def test_seeds_and_tags() -> None:
     assert problem_with_reasoning_tags('[["<think>", "</think>"]]') is None
     assert problem_with_reasoning_tags("none") is None
     assert problem_with_reasoning_tags("<think>") is not None
+    assert problem_with_reasoning_tags("[" * 100_000) is not None
     assert problem_with_reasoning_tags([["<think>"]]) is not None
     assert problem_with_arguments("=3") is not None
 
