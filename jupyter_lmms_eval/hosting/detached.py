@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import psutil
@@ -41,7 +41,9 @@ class NotStoppable(RuntimeError):
     """The server's process is not one that may be ended from here."""
 
 
-def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float = START_SECONDS) -> Outcome:
+def start_detached(
+    args: ServerArgs, *, any_port: bool = False, asked: Collection[str] = (), timeout: float = START_SECONDS
+) -> Outcome:
     """Start a server in a session of its own, or use the one on the same folder of jobs.
 
     Parameters
@@ -50,6 +52,8 @@ def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float =
         The server's arguments.
     any_port
         Whether any free port will do, instead of ``args.port``.
+    asked
+        Names of the arguments that a person chose: a running server that has others is used, but this is said.
     timeout
         Seconds within which it must answer.
 
@@ -61,7 +65,7 @@ def start_detached(args: ServerArgs, *, any_port: bool = False, timeout: float =
     began = time.monotonic()
     state_dir = state_dir_of(args)
     if (running := find_by_state_dir(state_dir)) is not None:
-        return Reused(running, here=running.pid == os.getpid())
+        return Reused(running, here=running.pid == os.getpid(), kept=arguments.otherwise(running, args, asked))
     try:
         require_evaluation_packages()
         check_certificate(args)
@@ -107,14 +111,9 @@ def command_line(args: ServerArgs, *, any_port: bool) -> list[str]:
     any_port
         Whether any free port will do.
     """
-    values = args.to_dict()
+    values = arguments.resolved(args)
     if any_port:
         values["port"] = 0
-    values["state_dir"] = str(state_dir_of(args))
-    values["include_paths"] = [os.path.realpath(folder) for folder in args.include_paths]
-    for name in ("tls_certificate", "tls_key"):
-        if values[name] is not None:
-            values[name] = os.path.abspath(values[name])  # noqa: PTH100  (keeps symbolic links: they are renewed)
     if args.token:  # it goes by environment, which other users cannot read
         del values["token"]
     return [sys.executable, "-m", _MODULE, *arguments.words(values)]

@@ -16,6 +16,7 @@ from ..engine.catalog import require_evaluation_packages
 from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
 from . import binding
+from .arguments import otherwise
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .reaping import at_exit
 from .thread import ServerThread
@@ -66,9 +67,9 @@ def start(
     """
     with _state.lock:
         if (running := current()) is not None:
-            return _own(running, args, asked)
+            return _own(running.record, args, asked)
         if (elsewhere := find_by_state_dir(state_dir_of(args))) is not None:
-            return Reused(elsewhere, here=False)
+            return Reused(elsewhere, here=False, kept=otherwise(elsewhere, args, asked))
         return _start(args, any_port=any_port, timeout=timeout)
 
 
@@ -114,16 +115,14 @@ def find_by_state_dir(state_dir: Path) -> ServerRecord | None:
     return None
 
 
-def _own(server: ServerThread, args: ServerArgs, asked: Collection[str]) -> Outcome:
-    record = server.record
+def _own(record: ServerRecord | None, args: ServerArgs, asked: Collection[str]) -> Outcome:
     assert record is not None  # noqa: S101  (current() returns no other)
     if args.state_dir is not None and os.path.realpath(state_dir_of(args)) != os.path.realpath(record.state_dir):
         return Failed(
             f"This kernel's evaluation server, at {record.url}, works on another folder; stop it first, "
             "or start a second one with --detach"
         )
-    kept = tuple(name for name in sorted(asked) if getattr(args, name) != getattr(server.args, name))
-    return Reused(record, here=True, kept=kept)
+    return Reused(record, here=True, kept=otherwise(record, args, asked))
 
 
 def _start(args: ServerArgs, *, any_port: bool, timeout: float) -> Outcome:

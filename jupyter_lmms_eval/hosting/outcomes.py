@@ -44,7 +44,7 @@ class Reused:
     here
         Whether it runs in this process.
     kept
-        Options that were asked for and are otherwise in the running server.
+        Flags that were asked for and are otherwise in the running server.
     """
 
     record: ServerRecord = field(repr=False)
@@ -57,7 +57,7 @@ class Reused:
         text = f"The evaluation server runs already, {whereabouts(self.record, here=self.here)}; it is used"
         if not self.kept:
             return text
-        return f"{text}. To change {' and '.join(self.kept)}, stop it first"
+        return f"{text}. It keeps its own arguments: to use {' and '.join(self.kept)}, stop it first"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..discovery.certificate import own_certificate
 from ..discovery.identity import ProcessIdentity
 from ..engine.clock import now
 from ..protocol.server import ServerRecord
+from .arguments import resolved
 
 
 def server_record(app: FastAPI) -> ServerRecord:
@@ -39,6 +40,7 @@ def server_record(app: FastAPI) -> ServerRecord:
         kernel_id=kernel_id(),
         notebook=os.environ.get("JPY_SESSION_NAME"),
         certificate=own_certificate(args.tls_certificate) if args.tls_certificate is not None else "",
+        arguments={name: value for name, value in resolved(args).items() if name != "token"},
     )
 
 

@@ -53,6 +53,8 @@ class AnnouncedServer(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=DRAIN_SECONDS,
                 server_header=False,
+                # Who guesses at the token is known by the address; anybody can write another into a header.
+                proxy_headers=False,
                 # There is none here, and an offer to change to one would be taken for a request.
                 ws="none",
                 ssl_certfile=args.tls_certificate,

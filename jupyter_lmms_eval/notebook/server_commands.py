@@ -44,10 +44,8 @@ def start(_: Any, args: argparse.Namespace) -> ServerHandle:
         server_args = ServerArgs(**{"port": DEFAULT_PORT, **environment_token(), **asked})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if args.detach:
-        outcome = start_detached(server_args, any_port=any_port)
-    else:
-        outcome = lifecycle.start(server_args, any_port=any_port, asked=asked)
+    starting = start_detached if args.detach else lifecycle.start
+    outcome = starting(server_args, any_port=any_port, asked=asked)
     if not isinstance(outcome, Started | Reused):
         raise UsageError(
             " ".join(outcome.message.replace("another --port", "another --port (0: any free one)").split())

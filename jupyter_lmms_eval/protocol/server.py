@@ -184,6 +184,9 @@ class ServerRecord(BaseModel):
     certificate: str = Field(
         default="", description="What it shows where it speaks HTTPS (PEM); who reads this record trusts just that one"
     )
+    arguments: dict[str, Any] | None = Field(
+        default=None, description="What it was started with, by field of its arguments, without its token"
+    )
 
     @property
     def summary(self) -> dict[str, Any]:

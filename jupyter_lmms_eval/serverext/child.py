@@ -47,7 +47,8 @@ def start(values: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         return {"status": 422, "message": str(error)}
     running_servers()  # forgets those that are gone
-    outcome = start_detached(args, any_port=any_port)
+    asked = [name for name in values if name != "port" or not any_port]
+    outcome = start_detached(args, any_port=any_port, asked=asked)
     answer: dict[str, Any] = {"status": _status(outcome), "message": outcome.message}
     if isinstance(outcome, Started):
         answer["message"] = f"The evaluation server runs as process {outcome.record.pid} and outlives this Jupyter"

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_lmms_eval import EvalClient, ServerArgs
-from jupyter_lmms_eval.discovery.records import read_records
+from jupyter_lmms_eval.discovery.records import read_records, write_record
 from jupyter_lmms_eval.hosting import lifecycle
-from jupyter_lmms_eval.hosting.outcomes import Failed, PortTaken, Reused, Started, TimedOut
+from jupyter_lmms_eval.hosting.detached import start_detached
+from jupyter_lmms_eval.hosting.outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from tests.conftest import Server
 
 
@@ -65,10 +67,39 @@ def test_it_is_reused_and_says_what_it_keeps(tmp_path: Path) -> None:
     outcome = lifecycle.start(args, asked={"cpu_slots", "include_paths"})
     assert isinstance(outcome, Reused)
     assert outcome.here
-    assert "To change cpu_slots and include_paths, stop it first" in outcome.message
+    assert outcome.message.endswith("It keeps its own arguments: to use --include-path and --cpu-slots, stop it first")
+    assert "stop it" not in lifecycle.start(ServerArgs(cpu_slots=2), asked={"cpu_slots"}).message
     other = lifecycle.start(ServerArgs(state_dir=str(tmp_path / "other")))
     assert isinstance(other, Failed)
     assert "works on another folder" in other.message
+
+
+@pytest.mark.parametrize("start", [lifecycle.start, start_detached])
+def test_the_server_of_another_process_says_what_it_keeps(
+    start: Callable[..., Outcome], start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "tasks")
+    running = start_server("--include-path", str(tmp_path / "tasks"), "--max-stored-gb", "2")
+
+    def told(**asked: Any) -> str:
+        args = ServerArgs(**{"state_dir": str(running.state_dir), **asked})
+        outcome = start(args, asked={"state_dir", *asked})
+        assert isinstance(outcome, Reused)
+        return outcome.message.partition("it is used")[2]
+
+    assert told() == ""
+    so = {"include_paths": [str(tmp_path / "link")], "max_stored_gb": 2, "port": running.record.port}
+    assert told(**so) == ""
+    assert told(**so | {"token": running.token}) == ""
+    assert told(**so | {"token": "another"}) == ". It keeps its own arguments: to use --token, stop it first"
+    assert told(include_paths=["/x"], port=running.record.port + 1) == (
+        ". It keeps its own arguments: to use --port and --include-path, stop it first"
+    )
+    # Of a server of before it is known only where it listens.
+    write_record(running.record.model_copy(update={"arguments": None}))
+    assert told(host="localhost", port=running.record.port) == ""
+    assert "to use --include-path and --max-stored-gb, stop it first" in told(**so)
 
 
 def test_the_server_of_another_process_is_reused(start_server: object, tmp_path: Path) -> None:

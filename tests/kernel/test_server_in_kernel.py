@@ -59,7 +59,7 @@ def test_starting_again_and_reloading_keep_the_one_server(kernel: Kernel, tmp_pa
     assert first is not None
     again = kernel.run(start_line(tmp_path / "state", "--cpu-slots 2"))
     assert "runs already, in this kernel" in again.text
-    assert "To change cpu_slots, stop it first" in again.text
+    assert "to use --cpu-slots, stop it first" in again.text
     for _ in range(2):
         assert kernel.run("%reload_ext jupyter_lmms_eval").status == "ok"
     assert "no extension" not in kernel.run(LOAD).errors

@@ -83,6 +83,11 @@ def test_a_server_is_started_is_used_again_and_is_stopped(jupyter: Jupyter, tmp_
             assert client.get(f"/lmms-eval/servers/{info['id']}/health").json()["pid"] == info["pid"]
             again = client.post("/lmms-eval/servers", json=wanted, timeout=60)
             assert (again.status_code, again.json()["server"]["id"]) == (200, info["id"])
+            assert "stop it first" not in again.json()["message"]
+            more = {**wanted, "include_paths": [str(tmp_path)]}
+            other = client.post("/lmms-eval/servers", json=more, timeout=60)
+            assert other.status_code == 200
+            assert "It keeps its own arguments: to use --include-path, stop it first" in other.json()["message"]
             taken = client.post(
                 "/lmms-eval/servers",
                 json={"state_dir": str(tmp_path / "other"), "port": int(info["url"].rpartition(":")[2])},
