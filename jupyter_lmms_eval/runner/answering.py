@@ -13,6 +13,7 @@ from .agreement import longest_of_ranks
 from .chunking import ChunkSizes
 from .events import EventLog, Phases
 from .journal import Journal, request_key
+from .model_state import as_one_call
 from .progress import SampleCounter, is_padding
 from .turns import Turns
 
@@ -80,16 +81,22 @@ class Answering:
         for name in REQUEST_TYPES:
             method = getattr(model, name, None)
             if method is not None:
-                setattr(model, name, self.chunked(name, method, sizes))
+                setattr(model, name, self.chunked(name, method, sizes, model))
 
-    def chunked(self, request_type: str, call: Call, sizes: Callable[[], ChunkSizes]) -> Call:
+    def chunked(self, request_type: str, call: Call, sizes: Callable[[], ChunkSizes], model: Any = None) -> Call:
         """The chunked form of a method that answers requests."""
 
         def answer(requests: list[Any]) -> list[Any]:
             # A model may answer one request type through another; that call is part of the outer one's chunk.
             if self._within:
                 return call(requests)
-            return self._answer(request_type, call, requests, sizes())
+            put_back = as_one_call(model)
+
+            def call_again(chunk: list[Any]) -> list[Any]:
+                put_back()
+                return call(chunk)
+
+            return self._answer(request_type, call_again, requests, sizes())
 
         return answer
 

@@ -247,13 +247,13 @@ def evaluate(job_dir: str, attempt: int, began: float, talk: int | None = None, 
     """
     resident = Resident(talk, frozenset(sys.modules) if forked else None)
     while True:
-        another = resident.next_attempt(_attempt(job_dir, attempt, began, resident))
+        files = RunFiles(job_dir)
+        spec = read_spec(files, attempt)
+        another = resident.next_attempt(_attempt(files, spec, began, resident), may_stay=spec.keep)
         job_dir, attempt, began = another.job_dir, another.attempt, time.monotonic()
 
 
-def _attempt(job_dir: str, attempt: int, began: float, resident: Resident) -> int:
-    files = RunFiles(job_dir)
-    spec = read_spec(files, attempt)
+def _attempt(files: RunFiles, spec: RunSpec, began: float, resident: Resident) -> int:
     rank = int(os.environ.get("RANK", "0"))
     evaluation: Evaluation | None = None
     try:
@@ -270,7 +270,7 @@ def _attempt(job_dir: str, attempt: int, began: float, resident: Resident) -> in
     if evaluation is not None:
         evaluation.report_end(outcome)
     try:
-        write_atomically(files.outcome(attempt, rank), outcome.model_dump_json(indent=1))
+        write_atomically(files.outcome(spec.attempt, rank), outcome.model_dump_json(indent=1))
     except OSError as error:
         print(f"the outcome ({outcome.status}) could not be written: {error}", file=sys.stderr)
         return EXIT_DISK_FULL

@@ -7,7 +7,6 @@ server then starts another.
 
 from __future__ import annotations
 
-import copy
 import gc
 import json
 import os
@@ -29,6 +28,7 @@ from . import startup
 from .dataset_cache import DatasetCache
 from .environment import rank_environment
 from .imported import changed_since, differing_variables, imported_files, installed_modules
+from .model_state import ModelState
 from .one_loop import OneLoop
 from .spec import read_spec
 from .task_cache import TaskCache
@@ -91,8 +91,7 @@ class KeptModel:
         self._model = model
         self.arguments = arguments
         self.environment = environment
-        self._attributes = _copied(vars(model))
-        self._generation = _generation_settings(model)
+        self._state = ModelState(model)
         self._settings = _settings()
         self._random = RandomNumbers.now()
         self._weights = fingerprint_of_arguments(arguments)
@@ -100,13 +99,9 @@ class KeptModel:
     def renewed(self) -> Any:
         """Return the model as it was, and let the random numbers go on from there.
 
-        The attributes are those of then: evaluations add tasks and datasets to a model, and replace its methods. Of
-        lists and dictionaries the entries are those of then too.
+        The attributes are those of then: evaluations add tasks and datasets to a model, and replace its methods.
         """
-        vars(self._model).clear()
-        vars(self._model).update(_copied(self._attributes))
-        for module, settings in self._generation:
-            module.generation_config = copy.deepcopy(settings)
+        self._state.restore()
         self._random.restore()
         return self._model
 
@@ -120,22 +115,6 @@ class KeptModel:
     def intact(self) -> bool:
         """Whether evaluations left everything around it as it was."""
         return _settings() == self._settings
-
-
-def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: copy.copy(value) if type(value) in (dict, list, set) else value for name, value in attributes.items()}
-
-
-def _generation_settings(model: Any) -> list[tuple[Any, Any]]:
-    """The generation settings of the models of transformers that a model holds: adapters write into them."""
-    from torch import nn
-
-    held = [value for value in vars(model).values() if isinstance(value, nn.Module)]
-    return [
-        (module, copy.deepcopy(module.generation_config))
-        for module in held
-        if getattr(module, "generation_config", None) is not None
-    ]
 
 
 def _settings() -> tuple[object, ...]:
@@ -201,18 +180,22 @@ class Resident:
         had, self.had = self.had, None
         return [] if had is None else installed_modules(had)
 
-    def next_attempt(self, code: int) -> NextAttempt:
+    def next_attempt(self, code: int, *, may_stay: bool) -> NextAttempt:
         """Wait for another attempt after one that is over; ends this process if it cannot stay.
 
         Parameters
         ----------
         code
             The exit code for the attempt that is over; after a failure nothing is known of what it left.
+        may_stay
+            Whether that attempt may leave its process to others.
         """
         kept = self.kept
-        if code != 0 or self.talk is None or kept is None or not kept.intact:
+        if code != 0 or not may_stay or self.talk is None or kept is None or not kept.intact:
             startup.leave(code)
         self._jobs += 1
+        if self._jobs >= MOST_JOBS or self._outgrown():
+            startup.leave(code)
         _flush()
         with socket.socket(fileno=os.dup(self.talk)) as connection:
             connection.send(b'{"over": true}')
@@ -254,17 +237,19 @@ class Resident:
                 return order
 
     def _tidy_up(self) -> None:
-        """Give back what the evaluation left, or end if that is too much by now."""
+        """Give back what the evaluation left."""
         import torch
 
         gc.collect()
         gc.freeze()  # what is left is the model and what was imported: the next collection need not look at it
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
+
+    def _outgrown(self) -> bool:
+        """Whether it has become too large since its first job."""
         memory = psutil.Process().memory_info().rss
         self._first_memory = self._first_memory or memory
-        if self._jobs >= MOST_JOBS or memory > self._first_memory * (1 + _GROWTH) + _GROWTH_BYTES:
-            startup.leave(0)
+        return memory > self._first_memory * (1 + _GROWTH) + _GROWTH_BYTES
 
     def _other(self, environment: Mapping[str, str]) -> str | None:
         name = differing_variables(self._environment, environment, secrets=True)

@@ -40,8 +40,10 @@ DUMMY: dict[str, Any] = {"model": "dummy", "model_args": {"response": "7"}, "tas
 
 
 def run(server: Server, wanted: dict[str, Any]) -> dict[str, Any]:
-    job_id = server.client.evaluate(**wanted)["job_id"]
+    return over(server, server.client.evaluate(**wanted)["job_id"])
 
+
+def over(server: Server, job_id: str) -> dict[str, Any]:
     def look() -> Any:
         job = server.client.get_job(job_id)
         return job["status"] not in ("queued", "running") and job
@@ -358,12 +360,17 @@ def test_a_process_that_grew_is_replaced(start_server: Start, plugin: Callable[[
         "        return ['7'] * len(requests)\n"
     )
     server = start_server("--include-path", str(TASKS_DIR), "--cpu-slots", "1", **environment)
-    assert start_of(completed(server, OWN)) == "forked"
-    waiting(server)
-    time.sleep(2.5)  # its size is known when nobody wanted it for a moment
-    assert start_of(completed(server, OWN)) == "warm"
-    eventually(lambda: kept(server) == [None])
-    assert start_of(completed(server, OWN)) == "forked"
+    # They wait for each other: there is no pause in which to look.
+    jobs = [server.client.evaluate(**OWN)["job_id"] for _ in range(3)]
+    assert [start_of(over(server, job_id)) for job_id in jobs] == ["forked", "warm", "forked"]
+
+
+def test_a_job_that_may_not_stay_leaves_its_process_to_nobody(two: Server) -> None:
+    assert start_of(completed(two, DUMMY)) == "forked"
+    # It bounds the memory of the process for good.
+    assert start_of(completed(two, {**DUMMY, "gpu_memory": 10})) == "warm"
+    eventually(lambda: kept(two) == [None, None])
+    assert start_of(completed(two, DUMMY)) == "forked"
 
 
 def test_another_model_gets_the_device_at_once(two: Server) -> None:
