@@ -106,8 +106,10 @@ def test_from_an_empty_panel_to_samples_with_pictures(
         "() => [...document.querySelectorAll('[role=tabpanel]:not([hidden]) img')].some(each => each.naturalWidth > 0)"
     )
     look(evaluations, pictures / "samples", ".jp-LmmsEval-JobPanel")
-    samples.get_by_role("button", name="Next", exact=True).click()
+    samples.get_by_role("button", name="Next", exact=True).press("Enter")
     samples.get_by_role("heading", name="Sample 1").wait_for()
+    page.keyboard.press("Enter")
+    samples.get_by_role("heading", name="Sample 2").wait_for()
     evaluations.tab("Log").get_by_text("digits_read").first.wait_for()
 
     # Clone it without a limit, and change one's mind.
@@ -134,4 +136,31 @@ def test_from_an_empty_panel_to_samples_with_pictures(
     look(evaluations, pictures / "gone", "#jp-lmms-eval-panel")
     panel.get_by_role("button", name="Forget").click()
     panel.get_by_text("No evaluation server runs").wait_for()
+    assert page.errors == []
+
+
+def test_a_new_evaluation_is_for_the_server_at_which_it_is_asked_for(
+    evaluations: Evaluations, servers: Callable[[], list[dict[str, object]]], own_lab: Lab, tmp_path: Path
+) -> None:
+    page = evaluations.page
+    started = []
+    for name in ("one", "other"):
+        headers = {"Authorization": f"token {own_lab.token}"}
+        arguments = {"state_dir": str(tmp_path / name), "cpu_slots": 1}
+        answer = httpx.post(f"{own_lab.url}/lmms-eval/servers", headers=headers, json=arguments, timeout=60)
+        started.append(str(answer.raise_for_status().json()["server"]["id"]))
+    assert len(servers()) == 2
+    panel = evaluations.show()
+    for server in [*started, *reversed(started)]:
+        more = panel.locator(f"[data-server='{server}']").get_by_role("button", name="More actions for")
+        more.press("Enter")
+        page.get_by_role("menuitem", name="New Evaluation").wait_for()
+        page.keyboard.press("Escape")
+        # The keyboard is where it was, so that this opens the menu once more.
+        page.keyboard.press("Enter")
+        page.get_by_role("menuitem", name="New Evaluation").click()
+        page.wait_for_function(
+            "(id) => document.querySelector('.jp-LmmsEval-form .jp-LmmsEval-server select')?.value === id", arg=server
+        )
+    assert page.locator(".jp-LmmsEval-form").count() == 1
     assert page.errors == []
