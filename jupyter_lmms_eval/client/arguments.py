@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..protocol.jobs import EvaluateRequest
+from .paths import absolute
 
 # Flags that configure lmms-eval's own process; a service has its own answer to each.
 # Number of values ("0", "1"), and what happens instead.
@@ -155,6 +156,11 @@ def evaluation_request(namespace: argparse.Namespace) -> tuple[dict[str, Any], l
     -------
     tuple of dict and list of str
         Fields of `EvaluateRequest`, and a line for each flag that has no effect.
+
+    Raises
+    ------
+    WrongOption
+        If a path begins with the home directory of nobody.
     """
     given = {name: getattr(namespace, name, None) for name in EvaluateRequest.model_fields}
     # An empty text is lmms-eval's default for most options: nothing.
@@ -167,7 +173,7 @@ def evaluation_request(namespace: argparse.Namespace) -> tuple[dict[str, Any], l
     for name in _PATHS:
         if name in request:
             # The server has a working directory of its own.
-            request[name] = str(Path(request[name]).expanduser().absolute())
+            request[name] = absolute(request[name])
     if "reasoning_tags" in request:
         request["reasoning_tags"] = _reasoning_tags(request["reasoning_tags"])
     notes = [f"{flag} has no effect: {_IGNORED[flag][1]}." for flag in getattr(namespace, _DEST, None) or []]

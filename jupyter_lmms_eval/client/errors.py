@@ -12,9 +12,7 @@ from pydantic import ValidationError
 from ..protocol.jobs import Failure
 from ..protocol.server import FieldError
 
-_REFUSED = (
-    "Give it as `token=` (`--token` in a terminal); `%lmms_eval_server connect` finds that of a server of yours."
-)
+_REFUSED = "Give it as `token=` (`--token` in a terminal); `%lmms_eval_server connect` finds that of a server of yours."
 
 
 class EvalServerError(httpx.HTTPStatusError):

@@ -7,6 +7,7 @@ import httpx
 from ..discovery import NoServerRunning
 from .errors import EvalServerError, JobCancelled, JobFailed, ServerUnreachable, scored_samples
 from .job_ids import UnknownJob
+from .sendable import WrongOption
 from .wording import last_line
 
 
@@ -33,7 +34,8 @@ def sentence(error: Exception) -> str | None:
             f"Job {job_id} was told to finish early; `jupyter lmms-eval results {job_id}` shows the scores of {scored}."
         )
     if isinstance(
-        error, EvalServerError | ServerUnreachable | JobCancelled | UnknownJob | NoServerRunning | TimeoutError
+        error,
+        EvalServerError | ServerUnreachable | JobCancelled | UnknownJob | NoServerRunning | TimeoutError | WrongOption,
     ):
         return _one_line(str(error))
     if isinstance(error, httpx.TimeoutException):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from ..protocol.jobs import EvaluateRequest
+from .sendable import sendable, task_names
 
 
 class ExtraOptions(TypedDict, total=False):
@@ -71,12 +72,13 @@ def evaluate_payload(model: str, tasks: Sequence[str] | str, options: Mapping[st
     ------
     TypeError
         If an option does not exist: a misspelt ``limit`` would otherwise run the whole evaluation.
+    WrongOption
+        If a value is none that a request can carry.
     """
     for name in options:
         if name not in EvaluateRequest.model_fields:
             near = difflib.get_close_matches(name, EvaluateRequest.model_fields, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"evaluate() got an unexpected option {name!r}{hint}")
-    names = tasks.split(",") if isinstance(tasks, str) else list(tasks)
-    payload = {"model": model, "tasks": [name.strip() for name in names], **options}
-    return {name: value for name, value in payload.items() if value is not None}
+    payload = {"model": model, "tasks": task_names(tasks), **options}
+    return {name: sendable(value, name) for name, value in payload.items() if value is not None}

@@ -6,11 +6,12 @@ import argparse
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..api.app import state_dir_of
 from ..api.server_args import ServerArgs
+from ..client.paths import absolute
+from ..client.sendable import WrongOption
 from ..protocol.server import ServerRecord
 
 TOKEN_VARIABLE = "LMMS_EVAL_TOKEN"  # noqa: S105  (its name, not its value)
@@ -238,7 +239,10 @@ def _kind(flag: Flag) -> Callable[[str], object]:
 
 
 def _folder(text: str) -> str:
-    return str(Path(text).expanduser().absolute())
+    try:
+        return absolute(text)
+    except WrongOption as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _default(field: str) -> object:

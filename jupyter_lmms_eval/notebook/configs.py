@@ -9,6 +9,7 @@ import yaml
 from IPython.core.error import UsageError
 
 from ..client.arguments import add_evaluation_arguments, evaluation_request
+from ..client.options import evaluate_payload
 from ..protocol.jobs import EvaluateRequest
 from .parsing import MagicParser, nearest
 
@@ -38,6 +39,8 @@ def read_configs(text: str) -> list[tuple[dict[str, Any], list[str]]]:
     ------
     UsageError
         If it is no YAML, or has keys that mean nothing.
+    WrongOption
+        If it has values that no request can carry.
     """
     try:
         read = yaml.safe_load(text)
@@ -65,7 +68,9 @@ def _request(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     # Structures arrive as they are; what the command line writes as text is read as the command line is.
     structured = {name: value for name, value in fields.items() if not isinstance(value, str) or name == "tasks"}
     request, _ = evaluation_request(argparse.Namespace(**{n: v for n, v in fields.items() if n not in structured}))
-    return {**structured, **request}, sorted(notes)
+    made = {**structured, **request}
+    # Examined here, before the first of several is submitted.
+    return evaluate_payload(made.pop("model"), made.pop("tasks"), made), sorted(notes)
 
 
 def _effect(key: str, value: object) -> list[str]:

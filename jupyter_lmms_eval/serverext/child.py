@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..api.server_args import ServerArgs
+from ..client.paths import absolute
 from ..discovery import running_servers
 from ..discovery.records import read_record, record_path, remove_record
 from ..engine.validation import nearest
+from ..hosting.arguments import FLAGS
 from ..hosting.detached import NotStoppable, start_detached, stop_by_record
 from ..hosting.outcomes import Outcome, PortTaken, Reused, Started, TimedOut
 
@@ -89,7 +91,11 @@ def read_arguments(values: Mapping[str, Any]) -> tuple[ServerArgs, bool]:
             raise ValueError(f"state_dir must be the name of a folder, got {value!r}")
     port = values.get("port")
     any_port = port is None or (port == 0 and not isinstance(port, bool))
-    return ServerArgs(**{name: value for name, value in values.items() if name != "port" or not any_port}), any_port
+    args = ServerArgs(**{name: value for name, value in values.items() if name != "port" or not any_port})
+    for name in (flag.field for flag in FLAGS if flag.path and getattr(args, flag.field)):
+        value = getattr(args, name)
+        setattr(args, name, [absolute(path) for path in value] if isinstance(value, list) else absolute(value))
+    return args, any_port
 
 
 def stop(server_id: str) -> dict[str, Any]:

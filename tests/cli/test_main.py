@@ -118,6 +118,26 @@ def test_a_misspelt_flag_is_named(capsys: Captured) -> None:
     assert shown.endswith("error: unrecognized arguments: --limt 3; did you mean --limit?\n")
 
 
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("--limit inf", "limit must be a finite number, got inf\n"),
+        ("--limit nan", "limit must be a finite number, got nan\n"),
+        ("--gpu_memory inf", "gpu_memory must be a finite number, got inf\n"),
+        (
+            "--output_path ~data/out",
+            "~data/out: there is no home directory ~data; ./~data/out is a folder of that name\n",
+        ),
+    ],
+)
+def test_what_no_request_can_carry_is_one_sentence(
+    flags: str, sentence: str, server: SpeakingServer, capsys: Captured
+) -> None:
+    assert main(["submit", "--model", "dummy", "--tasks", "mme", *flags.split()]) == 1
+    assert capsys.readouterr().err == sentence
+    assert server.bodies == []
+
+
 def test_a_refused_job_is_the_servers_sentence(server: SpeakingServer, capsys: Captured) -> None:
     assert main(["submit", "--model", "nonsense", "--tasks", "mme"]) == 1
     assert capsys.readouterr().err == "There is no model 'nonsense'; did you mean 'dummy'?\n"

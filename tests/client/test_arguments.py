@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_lmms_eval.client.arguments import add_evaluation_arguments, evaluation_request, without_launcher
+from jupyter_lmms_eval.client.sendable import WrongOption
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 
 
@@ -114,6 +115,11 @@ def test_paths_are_those_of_the_person_not_of_the_server(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     request, _ = parse("--model dummy --tasks a --include_path ./tasks --output_path logs")
     assert (request["include_path"], request["output_dir"]) == (str(tmp_path / "tasks"), str(tmp_path / "logs"))
+
+
+def test_a_home_directory_of_nobody_is_said() -> None:
+    with pytest.raises(WrongOption, match=r"no home directory ~data; \./~data/out is a folder of that name"):
+        parse("--model dummy --tasks a --output_path ~data/out")
 
 
 @pytest.mark.parametrize(

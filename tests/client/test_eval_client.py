@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import httpx
@@ -147,6 +148,18 @@ def test_a_misspelt_option_is_refused_before_anything_runs(client: EvalClient, s
     with pytest.raises(TypeError, match=r"unexpected option 'limt'; did you mean 'limit'\?"):
         client.evaluate("dummy", ["mme"], limt=8)  # type: ignore[call-arg]
     assert server.bodies == []
+
+
+def test_what_no_request_can_carry_is_refused_before_anything_runs(client: EvalClient, server: SpeakingServer) -> None:
+    with pytest.raises(ValueError, match=r"model_args\.scale must be a finite number, got -inf"):
+        client.evaluate("dummy", ["mme"], {"scale": float("-inf")})
+    with pytest.raises(ValueError, match="output_dir must be text, a number, a list or a mapping, got "):
+        client.evaluate("dummy", ["mme"], output_dir=object())  # type: ignore[arg-type]
+    assert server.bodies == []
+    client.evaluate("dummy", ("mme", " mmmu_val"), {"since": date(2024, 5, 1)}, gen_kwargs={"bias": {50256: -100}})
+    assert server.bodies[0]["tasks"] == ["mme", "mmmu_val"]
+    assert server.bodies[0]["model_args"] == {"since": "2024-05-01"}
+    assert server.bodies[0]["gen_kwargs"] == {"bias": {"50256": -100}}
 
 
 def test_a_refusal_is_the_servers_sentence_and_still_httpx(client: EvalClient, server: SpeakingServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from IPython.core.error import UsageError
 
 from jupyter_lmms_eval import ServerArgs
 from jupyter_lmms_eval.api.app import state_dir_of
@@ -80,6 +82,15 @@ def test_every_argument_can_be_typed_in_a_terminal_and_in_a_notebook(field: str,
 def test_what_is_not_typed_is_not_asked_for(parse: Parse) -> None:
     assert given(parse([])) == {}
     assert given(parse(["--port", "0"])) == {"port": 0}, "any free one is asked for too"
+
+
+def test_a_home_directory_of_nobody_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "--include-path: ~data/tasks: there is no home directory ~data; ./~data/tasks is a folder of that name"
+    with pytest.raises(SystemExit):
+        in_terminal(["--include-path", "~data/tasks"])
+    assert sentence in capsys.readouterr().err
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        in_notebook(["--include-path", "~data/tasks"])
 
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1)

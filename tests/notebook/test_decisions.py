@@ -12,6 +12,7 @@ from jupyter_lmms_eval.client import EvalClient
 from jupyter_lmms_eval.notebook import completion
 from jupyter_lmms_eval.notebook.configs import read_configs
 from jupyter_lmms_eval.notebook.extension import help_of_subcommand
+from jupyter_lmms_eval.notebook.failing import one_line
 from jupyter_lmms_eval.notebook.identity import Cell, Keys, current_cell
 from jupyter_lmms_eval.notebook.job import JobHandle, jobs_table
 from jupyter_lmms_eval.notebook.markup import Table, card, code, link
@@ -84,6 +85,35 @@ def test_keys_without_effect_are_said_and_wrong_ones_refused() -> None:
         read_configs("model: m\ntasks: a\nnope: 1")
     with pytest.raises(UsageError, match="list of such"):
         read_configs("")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("limit: .inf", "limit must be a finite number, got inf"),
+        ("model_args: {x: [1, .nan]}", "model_args.x must be a finite number, got nan"),
+        ("tasks: [digits_read, 3]", "got 3 among them; text is put in quotes"),
+        ("tasks: [on]", "got True among them"),
+        ("tasks: {a: b}", "tasks must be the names of tasks, got {'a': 'b'}"),
+        ("tasks: 3", "tasks must be the names of tasks, got 3"),
+        ("model_args: {yes: a, b: c}", "model_args must have names that are text, got True; text is put in quotes"),
+        ("gen_kwargs: {a: {null: c}}", "gen_kwargs.a must have names that are text, got None"),
+        ("model_args: {x: !!set {a}}", "model_args.x must be text, a number, a list or a mapping, got {'a'}"),
+        ("output_path: ~nobody-at-all/out", "there is no home directory ~nobody-at-all; ./~nobody-at-all/out is"),
+    ],
+)
+def test_a_configuration_that_no_request_can_carry_is_one_line(text: str, sentence: str) -> None:
+    one = f"model: m\n{text}" if text.startswith("tasks") else f"model: m\ntasks: a\n{text}"
+    with pytest.raises(UsageError) as refused, one_line():
+        read_configs(one)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_dates_and_numbers_in_yaml_are_the_text_that_was_meant() -> None:
+    ((request, _),) = read_configs("model: m\ntasks: a\nmodel_args: {revision: 2024-05-01, 1: a, b: c}")
+    assert request["model_args"] == {"revision": "2024-05-01", "1": "a", "b": "c"}
+    assert Keys().key(request, Cell("cell", "run"))
 
 
 def test_what_others_wrote_is_escaped() -> None:

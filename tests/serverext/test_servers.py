@@ -126,11 +126,18 @@ def test_a_wish_that_cannot_be_met_is_refused(jupyter: Jupyter) -> None:
         ({"token": ""}, "the server makes its own"),
         ({"host": 3}, "host must be a non-empty string"),
         ({"": 3}, "is no argument of a server"),
+        ({"state_dir": "~data/jobs"}, "there is no home directory ~data"),
+        ({"include_paths": ["~data/tasks"]}, "there is no home directory ~data"),
     ],
 )
 def test_arguments_that_cannot_work_are_refused_in_the_terminals_words(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         read_arguments(values)
+
+
+def test_a_home_directory_is_that_of_the_person() -> None:
+    args, _ = read_arguments({"state_dir": "~/jobs", "include_paths": ["~/tasks"]})
+    assert (args.state_dir, args.include_paths) == (str(Path.home() / "jobs"), [str(Path.home() / "tasks")])
 
 
 def test_without_a_port_any_free_one_will_do() -> None:
