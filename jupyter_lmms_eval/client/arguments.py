@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..paths import absolute
 from ..protocol.jobs import EvaluateRequest
-from .paths import absolute
+from .sendable import WrongOption
 
 # Flags that configure lmms-eval's own process; a service has its own answer to each.
 # Number of values ("0", "1"), and what happens instead.
@@ -173,7 +174,10 @@ def evaluation_request(namespace: argparse.Namespace) -> tuple[dict[str, Any], l
     for name in _PATHS:
         if name in request:
             # The server has a working directory of its own.
-            request[name] = absolute(request[name])
+            try:
+                request[name] = absolute(request[name])
+            except ValueError as error:
+                raise WrongOption(str(error)) from None
     if "reasoning_tags" in request:
         request["reasoning_tags"] = _reasoning_tags(request["reasoning_tags"])
     notes = [f"{flag} has no effect: {_IGNORED[flag][1]}." for flag in getattr(namespace, _DEST, None) or []]

@@ -23,6 +23,7 @@ from ..engine.catalog import require_evaluation_packages
 from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
 from . import arguments, binding
+from .differences import otherwise, resolved
 from .lifecycle import START_SECONDS, find_by_state_dir
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .thread import LOG_NAME
@@ -65,7 +66,7 @@ def start_detached(
     began = time.monotonic()
     state_dir = state_dir_of(args)
     if (running := find_by_state_dir(state_dir)) is not None:
-        return Reused(running, here=running.pid == os.getpid(), kept=arguments.otherwise(running, args, asked))
+        return Reused(running, here=running.pid == os.getpid(), kept=otherwise(running, args, asked))
     try:
         require_evaluation_packages()
         check_certificate(args)
@@ -111,7 +112,7 @@ def command_line(args: ServerArgs, *, any_port: bool) -> list[str]:
     any_port
         Whether any free port will do.
     """
-    values = arguments.resolved(args)
+    values = resolved(args)
     if any_port:
         values["port"] = 0
     if args.token:  # it goes by environment, which other users cannot read

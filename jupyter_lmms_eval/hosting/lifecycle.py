@@ -16,7 +16,7 @@ from ..engine.catalog import require_evaluation_packages
 from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
 from . import binding
-from .arguments import otherwise
+from .differences import otherwise
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .reaping import at_exit
 from .thread import ServerThread

@@ -17,7 +17,7 @@ from ..discovery.certificate import own_certificate
 from ..discovery.identity import ProcessIdentity
 from ..engine.clock import now
 from ..protocol.server import ServerRecord
-from .arguments import resolved
+from .differences import resolved
 
 
 def server_record(app: FastAPI) -> ServerRecord:

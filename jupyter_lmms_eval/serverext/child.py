@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..api.server_args import ServerArgs
-from ..client.paths import absolute
 from ..discovery import running_servers
 from ..discovery.records import read_record, record_path, remove_record
 from ..engine.validation import nearest
 from ..hosting.arguments import FLAGS
 from ..hosting.detached import NotStoppable, start_detached, stop_by_record
 from ..hosting.outcomes import Outcome, PortTaken, Reused, Started, TimedOut
+from ..paths import absolute
 
 
 def main() -> int:

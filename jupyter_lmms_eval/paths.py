@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .sendable import WrongOption
-
 
 def absolute(path: str) -> str:
     """Write a path as it means the same in any working directory.
@@ -17,11 +15,11 @@ def absolute(path: str) -> str:
 
     Raises
     ------
-    WrongOption
+    ValueError
         If it names the home directory of nobody.
     """
     try:
         return str(Path(path).expanduser().absolute())
     except RuntimeError:
         user = Path(path).parts[0]
-        raise WrongOption(f"{path}: there is no home directory {user}; ./{path} is a folder of that name") from None
+        raise ValueError(f"{path}: there is no home directory {user}; ./{path} is a folder of that name") from None
