@@ -63,7 +63,7 @@ def problem_with_seed(seed: int | str | list[int | None] | None) -> str | None:
         return f"one number, or three or four (python, numpy, torch, few-shot), not {len(parts)}"
     for part in parts:
         word = part.strip()
-        if word != "None" and not word.removeprefix("-").isdigit():
+        if word != "None" and not word.removeprefix("-").isdecimal():
             return f"{word!r} is not a whole number or None"
     return None
 

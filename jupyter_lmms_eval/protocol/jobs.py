@@ -182,9 +182,9 @@ class EvaluateRequest(BaseModel):
         if batch_size is None:
             return None
         text = str(batch_size).strip()
-        if text == "auto" or (text.startswith("auto:") and text[5:].isdigit()):
+        if text == "auto" or (text.startswith("auto:") and text[5:].isdecimal()):
             return text
-        if text.isdigit() and int(text) > 0:
+        if text.isdecimal() and int(text) > 0:
             return int(text)
         raise ValueError(f"must be a positive whole number, 'auto' or 'auto:N', not {batch_size!r}")
 
