@@ -89,9 +89,10 @@ class AccessRules:
         """
         host = headers.get("host", "")
         if not self._known_host(host):
-            return Verdict(
-                421, f"This server does not answer to the name {host!r}; use its address or --allowed-host {host!r}"
-            )
+            # Without its port: what stands here is typed again, and names have none.
+            name = _name(host)
+            allow = f", or start it with --allowed-host {name}" if name else ""
+            return Verdict(421, f"This server does not answer to the name {name or host!r}; use its address{allow}")
         origin = headers.get("origin")
         if origin is not None and _place(origin).lower() != host.lower():
             return Verdict(403, "Requests from pages of another origin are refused")
@@ -136,8 +137,8 @@ class AccessRules:
 
 
 def host_names(host: str, allowed: Collection[str]) -> frozenset[str]:
-    """Return the names a server on ``host`` answers to: its own, and those the operator added."""
-    names = {"localhost", host.strip("[]"), *allowed}
+    """Return the names a server on ``host`` answers to: its own, and those the operator added, with or without port."""
+    names = {"localhost", host.strip("[]"), *(_name(name) or name for name in allowed)}
     if host not in ("localhost", "127.0.0.1", "::1"):
         names |= {socket.gethostname(), socket.getfqdn()}
     return frozenset(name.lower() for name in names)

@@ -75,6 +75,26 @@ def test_our_own_names_and_addresses_are_fine(host: str) -> None:
     assert RULES.judge("GET", "/jobs", "", {"host": host, "authorization": "Bearer right"}).status == 0
 
 
+@pytest.mark.parametrize("host", ["gpu1:18811", "gpu1", "GPU1.:18811"])
+def test_the_advice_for_an_unknown_name_is_the_name_to_allow(host: str) -> None:
+    detail = RULES.judge("GET", "/jobs", "", {"host": host, "authorization": "Bearer right"}).detail
+    advised = detail.rpartition("--allowed-host ")[2]
+    assert advised.lower() == "gpu1"
+    assert "gpu1" in host_names("localhost", [advised])
+
+
+def test_nothing_is_advised_for_what_is_no_name() -> None:
+    detail = RULES.judge("GET", "/jobs", "", {"host": "a b"}).detail
+    assert detail == "This server does not answer to the name 'a b'; use its address"
+
+
+@pytest.mark.parametrize("allowed", ["gpu1", "GPU1", "gpu1:18811", "gpu1."])
+def test_a_name_is_allowed_with_its_port_or_without(allowed: str) -> None:
+    rules = AccessRules(token="right", hosts=host_names("localhost", [allowed]), cookie="c")
+    for host in ("gpu1", "gpu1:18811", "gpu1:80"):
+        assert rules.judge("GET", "/jobs", "", {"host": host, "authorization": "Bearer right"}).status == 0
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", "http://[", ""])
 def test_a_page_of_another_origin_is_refused_whatever_it_carries(origin: str) -> None:
     assert judge(method="POST", origin=origin, cookie="lmms_eval_token_8000=right").status == 403
