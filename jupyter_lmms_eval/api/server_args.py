@@ -30,8 +30,8 @@ class ServerArgs:
     state_dir
         Folder of the jobs; None: ``lmms_eval`` in Jupyter's data directory.
     token
-        Secret that every request must carry. None: a random one is made. An empty one lets everybody in, which
-        is refused on any address that other machines reach.
+        Secret that every request must carry, of ASCII only. None: a random one is made. An empty one lets
+        everybody in, which is refused on any address that other machines reach.
     include_paths
         Task folders that join the catalog and that jobs may use.
     cpu_slots
@@ -114,10 +114,14 @@ class ServerArgs:
         for name in ("tls_certificate", "tls_key", "token", "state_dir"):
             if not isinstance(value := getattr(self, name), str | None):
                 raise ValueError(f"{name} must be a string, got {_described(value) if name != 'token' else 'another'}")
-        if self.token is not None and not is_loopback(self.host):
+        if self.token is not None:
             self._check_token(self.token)
 
     def _check_token(self, token: str) -> None:
+        if not (token.isascii() and token.isprintable() and token == token.strip()):
+            raise ValueError("token must be of ASCII letters, digits and signs: a header carries no others")
+        if is_loopback(self.host):
+            return
         others = f"Host {self.host!r} is reached by other machines, and whoever submits a job runs code here"
         if not token:
             raise ValueError(f"{others}: keep the token, or listen on localhost")

@@ -128,3 +128,10 @@ def test_a_token_of_another_type_is_not_shown() -> None:
     with pytest.raises(ValueError, match="token must be a string") as error:
         ServerArgs(token=471108154711)  # type: ignore[arg-type]
     assert "4711" not in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["schl\u00fcssel-schl\u00fcssel", "a\nb", " padded", "padded "])
+def test_a_token_that_no_header_carries_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="token must be of ASCII letters, digits and signs") as error:
+        ServerArgs(token=token)
+    assert token not in str(error.value)
