@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from ..engine.scheduler import JobScheduler
 from ..protocol.jobs import (
+    LARGEST,
     CancelMode,
     CancelResponse,
     EvaluateRequest,
@@ -48,7 +49,10 @@ Wait = Annotated[float | None, Query(gt=0, le=60, description="Seconds to wait f
         409: {"model": ErrorResponse, "description": "The idempotency key belongs to another request"},
         422: {"model": ErrorResponse, "description": "It cannot work; the sentence says why"},
         429: {"model": ErrorResponse, "description": "Too many jobs wait"},
-        503: {"model": ErrorResponse, "description": "The tasks and models could not be listed"},
+        503: {
+            "model": ErrorResponse,
+            "description": "The tasks and models could not be listed, or another program holds the database",
+        },
         507: {"model": ErrorResponse, "description": "The disk, or the jobs' share of it, is full; nothing was kept"},
     },
 )
@@ -100,7 +104,7 @@ async def list_jobs(
     model: Annotated[str | None, Query(description="Only jobs of this model type")] = None,
     task: Annotated[str | None, Query(description="Only jobs with this task among theirs")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Jobs per page")] = 50,
-    cursor: Annotated[int | None, Query(ge=1, description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=LARGEST, description="`next_cursor` of the page before")] = None,
     since: Annotated[
         int | None,
         Query(ge=0, description="Only jobs that changed after this `revision`, the earliest first; no other filter"),

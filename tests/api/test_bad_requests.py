@@ -115,3 +115,54 @@ def test_merging_is_off_and_says_so(server: Server) -> None:
     answer = httpx.post(f"{server.url}/merge", json={"checkpoint_path": "/x"}, headers=headers)
     assert answer.status_code == 403
     assert "--allow-merge" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("cursor", ["0", "-1", "9" * 25, "x"])
+def test_a_cursor_that_was_never_given_out(server: Server, cursor: str) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    answer = httpx.get(f"{server.url}/jobs", params={"cursor": cursor}, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("cursor: input should be")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("POST", "/evaluate", "model and tasks"),
+        ("PATCH", "/jobs/x", "name or priority"),
+        ("POST", "/merge", "checkpoint_path"),
+    ],
+)
+def test_a_missing_body_is_asked_for_by_its_fields(server: Server, method: str, path: str, fields: str) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    answer = httpx.request(method, server.url + path, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == f"The body is missing; send a JSON object with {fields}"
+
+
+def test_a_mistyped_field_of_any_body_is_found(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    answer = httpx.post(f"{server.url}/merge", json={"checkpoint_pat": "/x"}, headers=headers)
+    assert answer.json()["errors"] == [
+        {"field": "checkpoint_path", "message": "checkpoint_path is missing", "nearest": ["checkpoint_pat"]}
+    ]
+
+
+def test_a_header_that_cannot_be_used_is_named(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.token}", "Idempotency-Key": "x" * 256}
+    answer = httpx.post(f"{server.url}/evaluate", json=GOOD, headers=headers)
+    assert answer.json()["detail"] == "idempotency-key: string should have at most 255 characters"
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ({**GOOD, "tasks": [f"digits_raed{number}" for number in range(2_000)]}, "1,990 further names stand for no"),
+        ({**GOOD, "tasks": list(range(2_000))}, "1,990 further values cannot be used"),
+    ],
+)
+def test_of_many_mistakes_some_are_told_and_the_others_counted(server: Server, body: object, count: str) -> None:
+    answer = post(server, json.dumps(body))
+    assert answer.status_code == 422
+    assert count in answer.json()["detail"]
+    assert len(answer.json()["errors"]) == 11
