@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from jupyter_lmms_eval.api.jobs import MOST_CHANGES
@@ -173,6 +174,7 @@ def test_a_log_is_cut_where_it_becomes_a_flood_and_says_so() -> None:
 
 def test_the_operators_words_are_in_the_documentation(start_server: Start) -> None:
     server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
-    routes = server.client.client.get(f"{server.url}/openapi.json").json()["paths"]
+    headers = {"Authorization": f"Bearer {server.token}"}
+    routes = httpx.get(f"{server.url}/openapi.json", headers=headers).json()["paths"]
     assert {"413", "415", "429"} <= routes["/evaluate"]["post"]["responses"].keys()
     assert json.dumps(routes).count('"401"') == sum(len(methods) for methods in routes.values())
