@@ -182,7 +182,7 @@ class EvaluateRequest(BaseModel):
         if batch_size is None:
             return None
         text = str(batch_size).strip()
-        if text == "auto" or (text.startswith("auto:") and text[5:].isdecimal()):
+        if text == "auto" or (text.startswith("auto:") and text[5:].isdigit()):
             return text
         if text.isdecimal() and int(text) > 0:
             return int(text)

@@ -69,6 +69,7 @@ def test_names_of_the_catalog_pass() -> None:
         ({"model_args": "pretrained"}, "model_args: 'pretrained' has no '='; write key=value,key=value"),
         ({"gpu_memory": 1e308}, "gpu_memory is beyond 9,007,199,254,740,992, which nobody can mean"),
         ({"timeout": 10**400}, "timeout is beyond 9,007,199,254,740,992, which nobody can mean"),
+        ({"seed": "\u00b2"}, "seed: '\u00b2' is not a whole number or None"),
         ({"seed": "1,x,3"}, "seed: 'x' is not a whole number or None"),
         ({"fewshot_as_multiturn": True, "num_fewshot": 2}, "fewshot_as_multiturn needs apply_chat_template"),
     ],

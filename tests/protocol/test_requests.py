@@ -25,9 +25,9 @@ def test_a_limit_is_a_count_a_fraction_or_all(limit: object, meant: object) -> N
     assert request(limit=limit).limit == meant
 
 
-@pytest.mark.parametrize("batch_size", [0, -1, "many", "auto:x", True])
+@pytest.mark.parametrize("batch_size", [0, -1, "many", "auto:x", True, "\u00b2"])
 def test_a_batch_size_must_be_positive_or_auto(batch_size: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="must be a"):
         request(batch_size=batch_size)
 
 
