@@ -148,6 +148,17 @@ def test_who_guesses_is_slowed_down_and_nobody_else(guarded: Server) -> None:
     assert guarded.client.is_healthy(), "from the same address, with the right token"
 
 
+def test_who_guesses_is_known_by_no_header(guarded: Server) -> None:
+    """Whoever is on this machine could give another address with every guess."""
+    way = httpx.HTTPTransport(local_address=another_address())
+    with httpx.Client(base_url=f"http://127.0.0.1:{guarded.record.port}", transport=way) as enemy:
+        began = time.monotonic()
+        for number in range(22):
+            wrong = {"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.0.0.{number}"}
+            assert enemy.get("/health", headers=wrong).status_code == 401
+        assert time.monotonic() - began >= 1.0
+
+
 def test_the_link_gives_a_cookie_that_no_script_and_no_other_site_gets(guarded: Server) -> None:
     answer = httpx.get(f"{guarded.url}/docs", params={"token": guarded.token, "x": "1"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/docs?x=1")
