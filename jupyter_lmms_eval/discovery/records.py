@@ -124,9 +124,13 @@ def read_records() -> list[ServerRecord]:
     -------
     list of ServerRecord
         Newest process first. Unreadable files are left out and left alone, and so are those of other machines that
-        share the home directory: their process numbers mean nothing here.
+        share the home directory: their process numbers mean nothing here. A directory that may not be read has none.
     """
-    found = [record for path in runtime_dir().glob(f"{_PREFIX}*.json") if (record := read_record(path))]
+    try:
+        files = list(runtime_dir().glob(f"{_PREFIX}*.json"))
+    except PermissionError:
+        return []
+    found = [record for path in files if (record := read_record(path))]
     records = [record for record in found if record.hostname in ("", socket.gethostname())]
     return sorted(records, key=lambda record: record.create_time, reverse=True)
 

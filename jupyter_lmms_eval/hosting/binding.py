@@ -44,8 +44,9 @@ def bind(host: str, port: int) -> list[socket.socket]:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise AddressUnusable(f"Host {host!r} is not known: {error.strerror}; use localhost or an address") from None
+    except (socket.gaierror, UnicodeError) as error:  # no name has two dots in a row
+        why = getattr(error, "strerror", None) or "it is no name"
+        raise AddressUnusable(f"Host {host!r} is not known: {why}; use localhost or an address") from None
     bound: list[socket.socket] = []
     try:
         # IPv4 first: a free port is chosen there.
@@ -89,6 +90,8 @@ def holder(port: int) -> str:
     with suppress(psutil.AccessDenied):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+                if connection.pid is None:
+                    return "a program of another user"
                 with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                     return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return "another program"

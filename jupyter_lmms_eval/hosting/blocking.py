@@ -17,6 +17,7 @@ from ..api.server_args import ServerArgs
 from ..discovery.records import record_path
 from ..engine.catalog import require_evaluation_packages
 from .binding import bind
+from .folders import writing
 from .record import server_url
 from .serving import AnnouncedServer, serve
 from .tls import check_certificate
@@ -44,13 +45,15 @@ def launch_server(args: ServerArgs, sockets: Sequence[socket.socket] | None = No
         If its certificate cannot be used; nothing was started.
     StateDirTaken
         If another server works on the state directory; nothing was started.
+    FolderUnusable
+        If the state directory, or Jupyter's runtime directory, cannot be written to; nothing was started.
     """
     require_evaluation_packages()
     check_certificate(args)
     listening = list(sockets) if sockets is not None else bind(args.host, args.port)
     try:
         server = AnnouncedServer(create_app(args), _announce)
-        with _stopped_by_signals(server):
+        with _stopped_by_signals(server), writing(args):
             _run(serve(server, listening))
     finally:
         for listener in listening:

@@ -24,6 +24,7 @@ from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
 from . import arguments, binding
 from .differences import otherwise, resolved
+from .folders import writing
 from .lifecycle import START_SECONDS, find_by_state_dir
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .thread import LOG_NAME
@@ -73,7 +74,8 @@ def start_detached(
         # Asked here, where the answer can be given; the process takes the port anew.
         for listener in binding.bind(args.host, 0 if any_port else args.port):
             listener.close()
-        log = _log_file(state_dir)
+        with writing(args):
+            log = _log_file(state_dir)
     except binding.PortTaken as error:
         return PortTaken(args.port, str(error))
     except (EngineError, OSError) as error:

@@ -17,6 +17,7 @@ from ..engine.errors import EngineError
 from ..protocol.server import ServerRecord
 from . import binding
 from .differences import otherwise
+from .folders import writing
 from .outcomes import Failed, Outcome, PortTaken, Reused, Started, TimedOut
 from .reaping import at_exit
 from .thread import ServerThread
@@ -138,7 +139,8 @@ def _start(args: ServerArgs, *, any_port: bool, timeout: float) -> Outcome:
     args = dataclasses.replace(args, port=sockets[0].getsockname()[1])
     server = ServerThread(args, sockets)
     try:
-        answers = server.start(timeout)
+        with writing(args):
+            answers = server.start(timeout)
     except Exception as error:  # noqa: BLE001  (any reason is an answer)
         return Failed(_reason(error))
     except BaseException:  # the cell was interrupted

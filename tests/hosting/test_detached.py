@@ -72,6 +72,13 @@ def test_what_keeps_it_from_starting_is_told_in_its_own_words(tmp_path: Path) ->
     assert isinstance(outcome, Failed)
     assert f"{held.root} is in use by" in outcome.message
     assert str(os.getpid()) in outcome.message
+    (tmp_path / "file").touch()
+    barred = start_detached(ServerArgs(state_dir=str(tmp_path / "file" / "state")), any_port=True)
+    assert isinstance(barred, Failed)
+    assert "cannot be used (Not a directory); choose another with --state-dir" in barred.message
+    nameless = start_detached(ServerArgs(host="a..b", state_dir=str(tmp_path / "other")))
+    assert isinstance(nameless, Failed)
+    assert "Host 'a..b' is not known" in nameless.message
 
 
 def test_only_the_recorded_process_is_ended_and_only_if_it_does_nothing_else() -> None:

@@ -88,6 +88,43 @@ def test_a_port_held_by_any_program_is_named(tmp_path: Path) -> None:
             bind("127.0.0.1", port)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_port_held_by_another_user_is_nobodys_we_know(tmp_path: Path) -> None:
+    code = "import sys; from jupyter_lmms_eval.hosting.binding import holder; print(holder(int(sys.argv[1])))"
+    with socket.socket() as ours:
+        ours.bind(("127.0.0.1", 0))
+        ours.listen()
+        port = str(ours.getsockname()[1])
+        asked = subprocess.run(
+            # Another user may not look into the folders of this one's Python, so it becomes one with all loaded.
+            [
+                sys.executable,
+                "-c",
+                f"import os, psutil, jupyter_lmms_eval.hosting.binding; os.setuid(65534); {code}",
+                port,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path / "none")},
+        )
+    assert asked.stdout == "a program of another user\n", asked.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_says_how_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = serve("--port", "0", "--state-dir", str(tmp_path / "state"), JUPYTER_RUNTIME_DIR=str(tmp_path / "file"))
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"Jupyter's runtime directory, {tmp_path / 'file'}, cannot be used (")
+    assert last.endswith("; choose another with JUPYTER_RUNTIME_DIR")
+    ended = serve("--port", "0", JUPYTER_DATA_DIR=str(tmp_path / "file"))
+    assert ended.stderr == (
+        f"The folder of the jobs, {tmp_path / 'file' / 'lmms_eval'}, cannot be used (Not a directory); "
+        "choose another with --state-dir\n"
+    )
+
+
 def test_a_state_dir_in_use_is_named_and_nothing_starts(start_server: Start) -> None:
     first = start_server()
     second = serve("--port", "0", "--state-dir", str(first.state_dir))
@@ -101,7 +138,9 @@ def test_a_state_dir_in_use_is_named_and_nothing_starts(start_server: Start) -> 
     [
         (("--port", "70000"), "port"),
         (("--host", "no.such.host.invalid", "--port", "0"), "Host 'no.such.host.invalid' is not known"),
+        (("--host", "a..b", "--port", "0"), "Host 'a..b' is not known"),
         (("--host", "203.0.113.7", "--port", "0"), "Cannot listen on 203.0.113.7"),
+        (("--port", "0", "--state-dir", "/proc/nobody/jobs"), "jobs, cannot be used (/proc/nobody: No such file"),
         (("--max-completed-jobs", "0", "--port", "0"), "max_completed_jobs must be a positive integer"),
         (("--host", "0.0.0.0", "--token", "", "--port", "0"), "runs code here"),
     ],

@@ -118,10 +118,21 @@ def test_what_keeps_it_from_starting_is_an_answer(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").touch()
     failed = lifecycle.start(ServerArgs(state_dir=str(tmp_path / "file")), any_port=True)
     assert isinstance(failed, Failed)
-    assert "exists" in failed.message.lower() or "directory" in failed.message.lower()
+    assert failed.message == (
+        f"The folder of the jobs, {tmp_path / 'file'}, cannot be used (File exists); choose another with --state-dir"
+    )
     wrong = lifecycle.start(ServerArgs(host="no.such.host.invalid", state_dir=str(tmp_path / "state")))
     assert isinstance(wrong, Failed)
     assert "is not known" in wrong.message
+    nameless = lifecycle.start(ServerArgs(host="a..b", state_dir=str(tmp_path / "state")))
+    assert isinstance(nameless, Failed)
+    assert "Host 'a..b' is not known: it is no name; use localhost or an address" in nameless.message
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file"))
+    hidden = lifecycle.start(ServerArgs(state_dir=str(tmp_path / "state")), any_port=True)
+    assert isinstance(hidden, Failed)
+    assert "Jupyter's runtime directory" in hidden.message
+    assert "JUPYTER_RUNTIME_DIR" in hidden.message
+    monkeypatch.undo()
     late = lifecycle.start(ServerArgs(state_dir=str(tmp_path / "state")), any_port=True, timeout=0.0)
     assert isinstance(late, TimedOut)
     assert "did not answer within" in late.message
