@@ -147,7 +147,7 @@ class Dispatcher:
 
     async def _place_forever(self) -> None:
         while True:
-            again = self._contended or self._queue.waits_for_others or self._ledger.unsaved
+            again = self._contended or self._queue.waits_for_others
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_SECONDS if again else None)
             self._wake.clear()
@@ -159,7 +159,6 @@ class Dispatcher:
 
     async def _place(self) -> None:
         self._contended = False
-        await self._ledger.save_again()
         if not len(self._queue) or self._queue.full:
             return
         seen = await asyncio.to_thread(self._surroundings.look, self._queue.held | self.workers.keys.keys())

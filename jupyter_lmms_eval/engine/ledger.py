@@ -31,6 +31,8 @@ T = TypeVar("T")
 QUIET_SECONDS = 0.02
 CARDS_AT_ONCE = 16
 MOST_CARDS_DUE = 512
+# How often to try what the database did not take (seconds).
+SAVE_AGAIN_SECONDS = 1.0
 
 
 class JobLedger:
@@ -81,6 +83,7 @@ class JobLedger:
         self._forgotten = 0
         self._revision = 0
         self._unsaved: dict[str, Job] = {}
+        self._catching_up: asyncio.Task[None] | None = None
         # A second copy of what the database could count: with 100,000 jobs it would take 10 ms at every look.
         self._counts: Counter[JobStatus] = Counter()
         # The jobs that changed since the start, the last change last.
@@ -109,7 +112,10 @@ class JobLedger:
         if self._storing is not None:
             await asyncio.gather(self._storing, return_exceptions=True)
         await self._listeners.close()
-        await self.save_again()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            await asyncio.gather(self._catching_up, return_exceptions=True)
+        await self._save_again()
         await self._stored(self._store.close)
         self._thread.shutdown()
 
@@ -404,9 +410,9 @@ class JobLedger:
     async def update(self, job: Job, **changes: Any) -> None:
         """Change a job, in memory and on disk.
 
-        If the database takes nothing for now (the disk is full, another program holds it), memory goes ahead and
-        `save_again` catches up. A server that dies in between finds the job in its earlier state, from which it is
-        continued.
+        If the database takes nothing for now (the disk is full, another program holds it), memory goes ahead, and
+        the change is stored as soon as it can be. A server that dies in between finds the job in its earlier state,
+        from which it is continued.
         """
         self.note(job, **changes)
         try:
@@ -415,6 +421,8 @@ class JobLedger:
         except (DiskFull, sqlite3.OperationalError) as error:
             logger.warning("Job %s is %s, which could not be stored: %s", job.id, job.info.status.value, error)
             self._unsaved[job.id] = job
+            if self._catching_up is None or self._catching_up.done():
+                self._catching_up = asyncio.create_task(self._catch_up())
 
     async def finish(self, job: Job, **changes: Any) -> None:
         """Let a job be over."""
@@ -431,13 +439,13 @@ class JobLedger:
         """Wait until all that was to be stored before this was asked is stored."""
         await self._stored(lambda: None)
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether there are changes that could not be stored yet."""
-        return bool(self._unsaved)
+    async def _catch_up(self) -> None:
+        """Store what could not be stored before as soon as it can be."""
+        while self._unsaved:
+            await asyncio.sleep(SAVE_AGAIN_SECONDS)
+            await self._save_again()
 
-    async def save_again(self) -> None:
-        """Store what could not be stored before, if it can be by now."""
+    async def _save_again(self) -> None:
         for job in list(self._unsaved.values()):
             try:
                 await self._stored(self._save, job.info)

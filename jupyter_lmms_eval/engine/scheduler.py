@@ -314,8 +314,7 @@ class JobScheduler:
             await asyncio.to_thread(files.journal.unlink, missing_ok=True)
         job = await self.ledger.recall(info)
         nothing = ("started_at", "completed_at", "result", "error", "failure", "metrics", "progress")
-        # Nothing is awaited between the two: who cancels it now finds it in the queue.
-        self.ledger.note(
+        await self.ledger.update(
             job,
             **dict.fromkeys(nothing),
             status=JobStatus.QUEUED,
@@ -324,8 +323,8 @@ class JobScheduler:
             finishing=False,
             partial=False,
         )
-        self._dispatcher.enqueue(job)
-        await self.ledger.update(job)
+        if job.info.status is JobStatus.QUEUED:  # nobody cancelled it meanwhile
+            self._dispatcher.enqueue(job)
         return self.ledger.told(job)
 
     async def update(self, job_id: str, changes: UpdateRequest) -> JobInfo:
