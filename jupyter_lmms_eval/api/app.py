@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def create_app(args: ServerArgs | None = None) -> FastAPI:
     )
     app.state.server_args = args
     app.state.token = secrets.token_hex(24) if args.token is None else args.token
-    app.state.notices = exposure(args)
+    app.state.notices = Notices(args)
     app.state.server_id = secrets.token_hex(8)
     app.state.queue_told = caching.LastText()
     app.include_router(jobs.router)
@@ -109,6 +109,25 @@ def exposure(args: ServerArgs) -> list[str]:
     wire = "" if args.tls_certificate else ", and reads it on the way, as the connection is not encrypted "
     told = f"Other machines reach this server at {args.host}: whoever has its token runs code here as you"
     return [f"{told}{wire}(--tls-certificate encrypts it)" if wire else told]
+
+
+class Notices:
+    """What a person should know of a server's arguments, in sentences, as it is at the moment.
+
+    Parameters
+    ----------
+    args
+        The arguments.
+    """
+
+    def __init__(self, args: ServerArgs) -> None:
+        self._lasting = exposure(args)
+        self._missing = [_absolute(folder) for folder in args.include_paths]
+
+    def __iter__(self) -> Iterator[str]:
+        # One that is there is not looked at again: it may lie on a disk that answers slowly.
+        self._missing = [folder for folder in self._missing if not Path(folder).is_dir()]
+        return iter([*self._lasting, *(f"Task folder {folder} does not exist" for folder in self._missing)])
 
 
 def state_dir_of(args: ServerArgs) -> Path:

@@ -125,6 +125,18 @@ def test_a_folder_that_cannot_be_written_to_says_how_to_choose_another(tmp_path:
     )
 
 
+def test_a_task_folder_that_does_not_exist_is_said_until_it_does(start_server: Start, tmp_path: Path) -> None:
+    tasks, mistyped = tmp_path / "tasks", tmp_path / "taks"
+    tasks.mkdir()
+    server = start_server("--include-path", str(tasks), "--include-path", str(mistyped))
+    notice = f"Task folder {mistyped} does not exist"
+    assert server.client.health()["notices"] == [notice]
+    assert eventually(lambda: f"Warning: {notice}\n" in server.log.read_text())
+    assert str(tasks) + " " not in server.log.read_text()
+    mistyped.mkdir()
+    assert server.client.health()["notices"] == []
+
+
 def test_a_state_dir_in_use_is_named_and_nothing_starts(start_server: Start) -> None:
     first = start_server()
     second = serve("--port", "0", "--state-dir", str(first.state_dir))
