@@ -9,6 +9,9 @@ from typing import Any
 
 from ..client import EvalClient
 
+# The first submission may wait until the tasks are listed.
+TIMEOUT_SECONDS = 120.0
+
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options that say which server is meant and how to answer.
@@ -45,7 +48,7 @@ def connect(args: argparse.Namespace) -> EvalClient:
         If the URL is none (exit code 2).
     """
     try:
-        return EvalClient(args.url, token=args.token)
+        return EvalClient(args.url, timeout=TIMEOUT_SECONDS, token=args.token)
     except ValueError as error:
         print(f"--url: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -6,8 +6,11 @@ import ssl
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+import httpx
+
 from ..discovery.certificate import trusting
 from ..discovery.finder import ServerAddress, environment_token, find_server, known_server
+from .calls import CONNECT_SECONDS
 from .credentials import Credentials
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -83,7 +86,7 @@ class HttpOptions(TypedDict):
     """Keyword arguments that httpx's two clients share."""
 
     auth: Credentials
-    timeout: float | None
+    timeout: httpx.Timeout
     trust_env: bool
     verify: ssl.SSLContext | bool
 
@@ -96,7 +99,7 @@ def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
     address
         Where requests go.
     timeout
-        Seconds for a request; None waits for as long as it takes.
+        Seconds for a request; None waits for as long as it takes, once the server is reached.
 
     Returns
     -------
@@ -111,7 +114,8 @@ def http_options(address: ServerAddress, timeout: float | None) -> HttpOptions:
     return {
         # What is looked up later must not pass a proxy either.
         "auth": Credentials(address, renewable=direct and not address.given),
-        "timeout": timeout,
+        # What does not answer at all is no server that works for long.
+        "timeout": httpx.Timeout(timeout, connect=min(timeout or CONNECT_SECONDS, CONNECT_SECONDS)),
         "trust_env": not direct,
         "verify": trusting(certificate) if certificate else True,
     }

@@ -30,7 +30,7 @@ class AsyncEvalClient(AsyncConnection):
     base_url
         The server, ``http://host:port`` or ``http://any:TOKEN@host:port``; without it, the one that runs.
     timeout
-        Seconds for a request; None waits for as long as it takes.
+        Seconds for a request; None waits for as long as it takes, once the server is reached.
     token
         The server's token; not needed for a server of yours on this machine.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import httpx
 
 from ..discovery import NoServerRunning
@@ -39,10 +41,17 @@ def sentence(error: Exception) -> str | None:
     ):
         return _one_line(str(error))
     if isinstance(error, httpx.TimeoutException):
-        return "The server did not answer in time."
+        return _late(error.request)
     if isinstance(error, httpx.TransportError | httpx.InvalidURL):
         return _one_line(f"The connection to the server broke: {error or type(error).__name__}.")
     return None
+
+
+def _late(request: httpx.Request) -> str:
+    where = urlsplit(str(request.url))
+    seconds = request.extensions.get("timeout", {}).get("read")
+    within = "in time" if seconds is None else f"within {seconds:g} s"
+    return f"The server at {where.scheme}://{where.netloc} was reached, but did not answer {within}; try again later."
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -16,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_lmms_eval.cli import connecting
 from jupyter_lmms_eval.cli.main import SUBCOMMANDS, main
+from jupyter_lmms_eval.client import EvalClient, ServerUnreachable, address
 from jupyter_lmms_eval.protocol.jobs import JobStatus
 from tests.cli.examples import CANCELLED, COMPLETED, FAILED, PARTIAL, QUEUED, RUNNING, metric
 from tests.client.speaking_server import TOKEN, SpeakingServer, make_job
@@ -73,6 +76,34 @@ def test_a_dead_address_and_a_bad_one(capsys: Captured) -> None:
     assert capsys.readouterr().err.startswith(f"No evaluation server answers at http://127.0.0.1:{port}: start one")
     assert main(["jobs", "--url", "ftp://host"]) == 2
     assert capsys.readouterr().err == "--url: a server's URL looks like http://localhost:8000, not ftp://host\n"
+
+
+def test_a_server_that_never_answers_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr(connecting, "TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are taken, and that is all
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["jobs", "--url", url]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"The server at {url} was reached, but did not answer within 0.3 s; try again later.\n"
+    )
+
+
+def test_a_machine_that_takes_no_connection_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr(address, "CONNECT_SECONDS", 0.3)
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # so many that the next one gets no answer at all, as from a machine that is switched off
+            waiting = others.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        assert main(["jobs", "--url", url]) == 1
+        assert capsys.readouterr().err.startswith(f"No evaluation server answers at {url}: start one")
+        # A program may wait for an answer without end, but not for a connection.
+        with pytest.raises(ServerUnreachable):
+            EvalClient(url).health()
 
 
 def test_a_refused_token_is_one_sentence(server: SpeakingServer, capsys: Captured) -> None:
