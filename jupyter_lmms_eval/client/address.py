@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TypedDict
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import httpx
 
@@ -13,6 +14,8 @@ from ..discovery.finder import ServerAddress, environment_token, find_server, kn
 from .calls import CONNECT_SECONDS
 from .credentials import Credentials
 
+# Where a server shows its description to people.
+_DOCUMENTATION = re.compile(r"/(docs|redoc)$")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -22,7 +25,8 @@ def resolve(base_url: str | None, token: str | None) -> ServerAddress:
     Parameters
     ----------
     base_url
-        ``http://host:port``, also with credentials (``http://any:TOKEN@host:port``); None finds the running one.
+        ``http://host:port``, also with credentials (``http://any:TOKEN@host:port``) or as the link that a server
+        prints; None finds the running one.
     token
         The server's token. Without one: that of the URL, else of this user's own server at that address, else
         of the environment.
@@ -59,12 +63,13 @@ def split_credentials(url: str) -> tuple[str, str | None]:
     Parameters
     ----------
     url
-        A URL of HTTP; ``host:port`` is read as one.
+        A URL of HTTP; ``host:port`` is read as one. The link that a server prints, to its documentation and with its
+        token, is that of the server.
 
     Returns
     -------
     tuple of str and str or None
-        The URL without credentials or trailing slash; the password, which is the token.
+        The URL without credentials, documentation or trailing slash; the token, from the password or the link.
 
     Raises
     ------
@@ -76,10 +81,11 @@ def split_credentials(url: str) -> tuple[str, str | None]:
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(
-            f"a server's URL looks like http://localhost:8000, not {urlunsplit(parts._replace(netloc=host))}"
+            f"a server's URL looks like http://localhost:8000, not {urlunsplit(parts._replace(netloc=host, query=''))}"
         )
-    token = unquote(parts.password) if parts.password else None
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")), token
+    token = unquote(parts.password) if parts.password else dict(parse_qsl(parts.query)).get("token")
+    path = _DOCUMENTATION.sub("", parts.path.rstrip("/"))
+    return urlunsplit((parts.scheme, host, path, "", "")), token
 
 
 class HttpOptions(TypedDict):

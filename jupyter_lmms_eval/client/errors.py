@@ -189,6 +189,8 @@ def refusal(status_code: int, body: object) -> tuple[str, list[FieldError]]:
         return "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in found), found
     if status_code == httpx.codes.UNAUTHORIZED:
         return "The server wants its token: give `token=`, or set LMMS_EVAL_TOKEN.", errors
+    if status_code == httpx.codes.NOT_FOUND:  # ours says what there is not
+        return "What answers at this address is not an evaluation server: check the address and its port.", errors
     if httpx.codes.is_redirect(status_code):
         return (
             "The address leads elsewhere, as that of a hub's Jupyter which does not run: start it, or check it.",

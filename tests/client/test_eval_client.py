@@ -7,8 +7,10 @@ import inspect
 import logging
 import os
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import date
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -376,6 +378,20 @@ def test_something_that_is_no_evaluation_server_is_named(monkeypatch: pytest.Mon
     client.client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<html>")))
     with pytest.raises(EvalServerError, match="is not an evaluation server"):
         client.health()
+
+
+def test_the_link_that_a_server_prints_is_understood(server: SpeakingServer) -> None:
+    client = EvalClient(f"{server.url}/docs?token={TOKEN}")
+    assert client.base_url == server.url
+    assert client.is_healthy()
+
+
+def test_a_web_server_of_another_kind_is_named() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(EvalServerError, match="is not an evaluation server: check the address and its port"):
+            EvalClient(f"http://127.0.0.1:{other.server_port}/nowhere").health()
+        other.shutdown()
 
 
 def test_without_url_the_running_server_is_found_with_its_token(server: SpeakingServer) -> None:
