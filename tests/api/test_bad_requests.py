@@ -87,7 +87,7 @@ def test_a_body_that_is_not_json(server: Server, content: str, kind: str, senten
     assert sentence in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("memory", [1e308, 10**400])
+@pytest.mark.parametrize("memory", [1e308, 10**400], ids=["float", "integer"])
 def test_a_server_starts_with_a_job_that_wants_an_absurd_number(
     start_server: Callable[..., Server], tmp_path: Path, memory: float
 ) -> None:

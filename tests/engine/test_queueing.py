@@ -134,7 +134,7 @@ def test_jobs_whose_reason_changed_are_told(queue: JobQueue) -> None:
     assert first.wait_reason is None
 
 
-@pytest.mark.parametrize("memory", [1e308, 10**400])
+@pytest.mark.parametrize("memory", [1e308, 10**400], ids=["float", "integer"])
 def test_a_job_that_wants_more_than_any_gpu_keeps_nobody_waiting(queue: JobQueue, memory: float) -> None:
     """Such a one may be in the database: it was taken once."""
     queue.divide({"cuda:0": 80 << 30, "cuda:1": 80 << 30})

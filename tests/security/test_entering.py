@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import IMPORTS_NOTHING, Server
 from tests.security.raw import another_address, request, send
 
 JOB = json.dumps({"model": "dummy", "tasks": ["mme"]}).encode()
@@ -148,10 +149,10 @@ def test_who_guesses_is_slowed_down_and_nobody_else(guarded: Server) -> None:
     assert guarded.client.is_healthy(), "from the same address, with the right token"
 
 
-def test_who_guesses_is_known_by_no_header(guarded: Server) -> None:
-    """Whoever is on this machine could give another address with every guess."""
-    way = httpx.HTTPTransport(local_address=another_address())
-    with httpx.Client(base_url=f"http://127.0.0.1:{guarded.record.port}", transport=way) as enemy:
+def test_who_guesses_is_known_by_no_header(start_server: Callable[..., Server]) -> None:
+    """Whoever is on this machine could give another address with every guess, as a proxy does."""
+    server = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.record.port}") as enemy:
         began = time.monotonic()
         for number in range(22):
             wrong = {"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.0.0.{number}"}
