@@ -78,10 +78,20 @@ def constructor_arguments(
         added["max_batch_size"] = request.max_batch_size
     if device_kind == "cpu":
         added.update({name: "cpu" for name in ("device", "device_map") if name in accepted.names})
-    elif request.device is not None and ranks == 1 and "device" in accepted.names:
-        # The granted GPU is the only one the process sees, whatever its number is outside.
-        added["device"] = "cuda:0" if request.device.startswith("cuda:") else request.device
+    elif ranks == 1 and "device" in accepted.names and (device := _device_inside(request.device)):
+        added["device"] = device
     return {**added, **given}
+
+
+def _device_inside(asked: str | None) -> str | None:
+    """Return what a request's device is called by torch in the process that was given it."""
+    if asked == "cuda":
+        return asked
+    # The granted GPU is the only one the process sees, whatever its number is outside.
+    if asked is not None and asked.startswith("cuda:"):
+        return "cuda:0"
+    # Placement reads `auto`, `gpu` and no word as any device; torch knows none of them.
+    return None
 
 
 class ModelFactory:

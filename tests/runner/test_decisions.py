@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_lmms_eval.engine.placement import eligible_devices
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 from jupyter_lmms_eval.protocol.run import RunSpec
 from jupyter_lmms_eval.runner.chunking import ChunkSizes, next_chunk_size, sizes_for
@@ -34,6 +35,11 @@ def request(**fields: Any) -> EvaluateRequest:
         ({}, DEVICES, {"device": "cuda"}, "cuda", 1, {"batch_size": 1, "device": "cuda"}),
         ({}, DEVICES, {"device": "cuda:3", "batch_size": "8"}, "cuda", 1, {"batch_size": 8, "device": "cuda:0"}),
         ({}, DEVICES, {"device": "cuda:3"}, "cuda", 2, {"batch_size": 1}),
+        ({}, DEVICES, {"device": "auto"}, "cuda", 1, {"batch_size": 1}),
+        ({}, DEVICES, {"device": "gpu"}, "cuda", 1, {"batch_size": 1}),
+        ({}, DEVICES, {"device": ""}, "cuda", 1, {"batch_size": 1}),
+        ({}, DEVICES, {"device": "auto"}, "cpu", 1, {"batch_size": 1, "device": "cpu", "device_map": "cpu"}),
+        ({"device": "auto"}, DEVICES, {"device": "cuda"}, "cuda", 1, {"batch_size": 1, "device": "auto"}),
         ({}, DEVICES, {}, "cpu", 2, {"batch_size": 1, "device": "cpu", "device_map": "cpu"}),
         ({"response": "a,b"}, PLAIN, {"device": "cuda"}, "cuda", 1, {"response": "a,b"}),
         ({"x": None, "y": "0123", "z": [1]}, PLAIN, {"max_batch_size": 3, "batch_size": "auto"}, "cpu", 1,
@@ -45,6 +51,15 @@ def test_constructor_arguments(
     given_: dict[str, Any], accepted: Accepted, fields: dict[str, Any], kind: str, ranks: int, expected: dict[str, Any]
 ) -> None:
     assert constructor_arguments(given_, accepted, request(**fields), kind, ranks) == expected
+
+
+@pytest.mark.parametrize("asked", [None, "", "auto", "cuda", "gpu", "cuda:1"])
+def test_whatever_is_asked_for_on_a_machine_with_gpus_is_a_device_of_torch(asked: str | None) -> None:
+    torch = pytest.importorskip("torch")
+    granted = eligible_devices(asked, ["cuda:0", "cuda:1"])
+    assert granted, "the server takes the word"
+    arguments = constructor_arguments({}, DEVICES, request(device=asked), "cuda")
+    assert torch.device(arguments.get("device", "cuda")).type == granted[0].partition(":")[0]
 
 
 def test_parameters_are_read_through_the_bases() -> None:
