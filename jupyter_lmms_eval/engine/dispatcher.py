@@ -162,7 +162,7 @@ class Dispatcher:
         if not len(self._queue) or self._queue.full:
             return
         seen = await asyncio.to_thread(self._surroundings.look, self._queue.held | self.workers.keys.keys())
-        self._queue.block(seen.blocked)
+        self._queue.block(seen.blocked, seen.crowded)
         self._queue.pause(seen.shortage)
         self._queue.keep(self.workers.keys)
         if self._queue.wants_parts:
@@ -188,7 +188,7 @@ class Dispatcher:
     def _capacity(self) -> dict[str, int]:
         # What stays in memory gives way to whoever is placed there.
         own = {pid for run in self.runs for pid in run.pids()} | self.workers.pids()
-        return self._surroundings.capacity(own)
+        return self._surroundings.capacity(own, self._queue.held | self.workers.keys.keys())
 
     def _start(self, job: Job, granted: tuple[str, ...], locks: HeldLocks, there: Sequence[Worker]) -> None:
         """Start a job on devices where evaluations may have stayed: one with its model is used, others end."""
@@ -227,7 +227,7 @@ class Dispatcher:
             ending = await self._attempt(job, run, displaced)
             if self._template is not None:
                 self._template.learn(ending.imported)
-            if run.stayed is not None:
+            if run.stayed is not None and await self._may_keep(run, run.stayed):
                 self._keep(run, run.stayed, locks)
             locks.close()
             self._queue.release(job)
@@ -282,6 +282,18 @@ class Dispatcher:
             return Ending(AttemptEnd.FAILED, disk_full_failure())
         await self._surroundings.left_by(run.members, plan.devices)
         return await asyncio.to_thread(ending_of, run, disk_full=await self._disk_is_full())
+
+    async def _may_keep(self, run: Run, process: EvaluationProcess) -> bool:
+        """Whether an evaluation may stay on its device; one that may not is ended."""
+        if run.plan.devices[0].startswith("cpu:"):
+            return True
+        members = await asyncio.to_thread(process.members)
+        if await asyncio.to_thread(self._surroundings.shared_with_others, run.plan.devices, members):
+            # The notebook that trains there wants the memory back, and cannot ask for it.
+            await process.stop(grace=0)
+            await process.ended()
+            return False
+        return True
 
     def _keep(self, run: Run, process: EvaluationProcess, locks: HeldLocks) -> None:
         """Let an evaluation stay on its device."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -113,6 +113,7 @@ def place(
     kept: Mapping[str, str] | None = None,
     shared: Mapping[str, Mapping[str, int]] | None = None,
     capacity: Mapping[str, int] | None = None,
+    crowded: Collection[str] = (),
     *,
     explain: bool = True,
 ) -> Placement:
@@ -143,6 +144,9 @@ def place(
     capacity
         Bytes of each GPU that jobs may share: its memory without what others hold. A device that is missing here
         cannot be shared: whoever wants a part of it is given the whole.
+    crowded
+        Those of the blocked devices that are blocked only because others hold much of their memory: a job for a part
+        of one can start there if that part is free.
     explain
         Whether to say why each of the others waits; else nobody is looked at who comes after the last device is given.
     """
@@ -156,21 +160,25 @@ def place(
     shares = {device: dict(jobs) for device, jobs in (shared or {}).items() if jobs}
     capacity = capacity or {}
     free = [device for device in free if device not in shares]
+    # Room beside strangers; whoever gets some shares the device from then on.
+    beside = [device for device in devices if device in crowded and device in blocked and device not in shares]
     reserved: dict[str, str] = {}
     alike: dict[tuple[int, str | None], str] = {}
     for job in order:
-        if not explain and not free and not shares:
+        if not explain and not free and not shares and not beside:
             break
         eligible = _eligible(job.device, tuple(devices))
         if (out_of_turn := _out_of_turn(job, len(eligible))) is not None:
             decision.waits[job.id] = out_of_turn
             continue
         if job.memory is not None and any(device in capacity for device in eligible):
-            open_to = [device for device in eligible if device in free or device in shares]
-            _share(job, job.memory, [each for each in open_to if each not in reserved], shares, capacity, decision)
+            open_to = [device for device in eligible if device in free or device in shares or device in beside]
+            most = _most(eligible, capacity)
+            unreserved = [device for device in open_to if device not in reserved]
+            _share(job, job.memory, unreserved, shares, capacity, most, decision)
             if job.id in decision.starts:
                 free = [device for device in free if device not in decision.starts[job.id]]
-            elif open_to and job.memory <= max(capacity.values()):
+            elif open_to and job.memory <= most:
                 emptiest = max(open_to, key=lambda device: _room(device, shares, capacity))
                 reserved.setdefault(emptiest, job.id)
                 free = [device for device in free if device != emptiest]
@@ -201,6 +209,11 @@ def _holders(held: Mapping[str, str], shares: Mapping[str, Mapping[str, int]], d
     return {**held, **sharing, **starting}
 
 
+def _most(devices: Sequence[str], capacity: Mapping[str, int]) -> int:
+    """The most that a job on one of some devices can ever have of it."""
+    return max(capacity.get(device, 0) for device in devices)
+
+
 def _room(device: str, shares: Mapping[str, Mapping[str, int]], capacity: Mapping[str, int]) -> int:
     return capacity.get(device, 0) - sum(shares.get(device, {}).values())
 
@@ -211,6 +224,7 @@ def _share(
     devices: Sequence[str],
     shares: dict[str, dict[str, int]],
     capacity: Mapping[str, int],
+    most: int,
     decision: Placement,
 ) -> None:
     """Give a job a part of a device: of one that is shared already, if it fits, and of the fullest of these."""
@@ -220,7 +234,6 @@ def _share(
         shares.setdefault(device, {})[job.id] = memory
         decision.starts[job.id] = (device,)
         return
-    most = max(capacity.values())
     if memory > most:
         decision.waits[job.id] = f"needs {_gib(memory)} GiB of a GPU, the largest has {_gib(most)} GiB for jobs"
         return

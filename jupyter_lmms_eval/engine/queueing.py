@@ -122,6 +122,7 @@ class JobQueue:
         self._waiting: list[tuple[tuple[int, int], str, Job]] = []
         self._held: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
+        self._crowded: dict[str, str] = {}
         self._paused: str | None = None
         self._models: dict[str, str] = {}
         self._shared: dict[str, dict[str, int]] = {}
@@ -213,22 +214,24 @@ class JobQueue:
             self._capacity = dict(capacity)
             self._placement = None
 
-    def block(self, reasons: Mapping[str, str]) -> bool:
+    def block(self, reasons: Mapping[str, str], crowded: Mapping[str, str] | None = None) -> bool:
         """Keep jobs from devices that somebody else uses.
 
         Parameters
         ----------
         reasons
             All such devices, and why each cannot be used, in words; a device that is missing here is given free.
+        crowded
+            Those of whose memory others hold so much that only jobs for a part of it can start there, and who.
 
         Returns
         -------
         bool
             Whether this is other than what was known.
         """
-        if reasons == self._blocked:
+        if reasons == self._blocked and (crowded or {}) == self._crowded:
             return False
-        self._blocked = dict(reasons)
+        self._blocked, self._crowded = dict(reasons), dict(crowded or {})
         self._placement = None
         return True
 
@@ -260,7 +263,7 @@ class JobQueue:
     @property
     def blocked(self) -> dict[str, str]:
         """The devices that somebody else uses, as last said to `block`."""
-        return dict(self._blocked)
+        return self._crowded | self._blocked
 
     @property
     def paused(self) -> str | None:
@@ -280,7 +283,7 @@ class JobQueue:
             self.wants_parts
             or self._paused is not None
             or bool(self._resting)
-            or not self._blocked.keys() <= self._held.keys()
+            or not self.blocked.keys() <= self._held.keys()
         )
 
     @property
@@ -291,7 +294,8 @@ class JobQueue:
     def starting(self) -> list[tuple[Job, tuple[str, ...]]]:
         """Return the jobs that can start now, each with the devices it is given."""
         # Spares a look at a long queue.
-        if self._paused is not None or all(device in self._held or device in self._blocked for device in self.devices):
+        out_of_reach = {*self._held, *(self._blocked if self._for_parts else self.blocked)}
+        if self._paused is not None or out_of_reach.issuperset(self.devices):
             return []
         self._let_rested_go_on()
         # Nor are the reasons of the many asked for who do not start.
@@ -329,10 +333,11 @@ class JobQueue:
             [job for _, _, job in self._waiting],
             self.devices,
             self._held,
-            self._blocked,
+            self.blocked,
             self._paused,
             self._models,
             self._shared,
             self._capacity,
+            self._crowded.keys() - self._blocked.keys(),
             explain=explain,
         )

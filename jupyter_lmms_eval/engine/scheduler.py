@@ -439,7 +439,9 @@ class JobScheduler:
         """Return the devices, with the jobs that hold them and what else keeps jobs from them."""
         found = await asyncio.to_thread(self._devices.read)
         models = self._dispatcher.workers.models
-        blocked = await asyncio.to_thread(self._surroundings.blocked, self._queue.held | models.keys())
+        ours = self._queue.held | models.keys()
+        seen = await asyncio.to_thread(self._surroundings.look, ours)
+        blocked = seen.crowded | seen.blocked
         return [
             device.model_copy(
                 update={

@@ -145,8 +145,8 @@ class JobStore:
                 for start in range(0, len(arrivals), _MOST_AT_ONCE):
                     found += self._insert(arrivals[start : start + _MOST_AT_ONCE])
         except Exception as error:  # noqa: BLE001  (it is told to whoever submitted)
-            if len(arrivals) == 1:
-                return [error]
+            if len(arrivals) == 1 or isinstance(error, sqlite3.OperationalError):
+                return [error] * len(arrivals)  # another program holds the database: it does so for each of them
             # It is not said which of them is at fault.
             return [place for arrival in arrivals for place in self._insert_group([arrival])]
         return found

@@ -31,11 +31,15 @@ class Obstacles:
     ----------
     blocked
         Devices that cannot be used, and why, in words.
+    crowded
+        Devices of whose memory others hold so much that only a job which says how much it needs can start there; and
+        who, in words.
     shortage
         Why no job can start, in words; None if jobs can.
     """
 
     blocked: dict[str, str] = field(default_factory=dict)
+    crowded: dict[str, str] = field(default_factory=dict)
     shortage: str | None = None
 
 
@@ -62,7 +66,7 @@ class Surroundings:
         self._folder = folder
         self._reserve = reserve
         self._locks: DeviceLocks | None = None
-        self.notices: list[str] = []
+        self.notices: list[str] = list(devices.notices)
         try:
             self._locks = DeviceLocks(device_locks_folder(), devices.uuids)
         except OSError as error:
@@ -77,22 +81,30 @@ class Surroundings:
             Devices that this server's own jobs hold.
         """
         room = self.shortage()
-        return Obstacles(self.blocked(held), None if room is None else f"waits for room: {room}")
+        pause = None if room is None else f"waits for room: {room}"
+        return Obstacles(self.blocked(held), self.crowded(held), pause)
 
-    def capacity(self, own_pids: Collection[int]) -> dict[str, int]:
+    def capacity(self, own_pids: Collection[int], occupied: Collection[str]) -> dict[str, int]:
         """See `Devices.capacity`; blocking."""
-        return self._devices.capacity(own_pids)
+        return self._devices.capacity(own_pids, occupied)
+
+    def crowded(self, held: Collection[str]) -> dict[str, str]:
+        """Return the devices whose memory others fill, and who, in words; blocking."""
+        reasons = {device: self._devices.crowded(device) for device in self._devices.ids if device not in held}
+        return {device: reason for device, reason in reasons.items() if reason}
+
+    def shared_with_others(self, devices: Sequence[str], own_pids: Collection[int]) -> bool:
+        """Whether somebody else uses GPUs on which evaluations of this server are; blocking."""
+        return any(self._devices.used_by_others(device, own_pids) for device in devices)
 
     def shortage(self) -> str | None:
         """Say that the disk of the jobs is full, or None; blocking."""
         return shortage(self._folder, self._reserve)
 
     def blocked(self, held: Collection[str]) -> dict[str, str]:
-        """Return the devices that others use, and who, in words; blocking."""
-        found: dict[str, str] = {}
-        for device in self._devices.ids:
-            if device not in held and (reason := self._devices.blocked_by_memory(device, ())):
-                found[device] = reason
+        """Return the devices that cannot be used, and why, in words; blocking."""
+        reasons = {device: self._devices.blocked(device) for device in self._devices.ids if device not in held}
+        found = {device: reason for device, reason in reasons.items() if reason}
         if self._locks is not None:
             try:
                 found |= self._locks.foreign(held)

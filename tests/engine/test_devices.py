@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
+import pynvml
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from jupyter_lmms_eval.engine.devices import Devices, GpuMemory, GpuProcess, memory_block, visible_indices
+from jupyter_lmms_eval.engine import gpus as gpus_module
+from jupyter_lmms_eval.engine.devices import Devices, crowd
+from jupyter_lmms_eval.engine.gpus import GpuMemory, GpuProcess, visible_indices
 
-GIB = 2**30
+from .driver import GIB, Driver, Gpu
+
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+Having = Callable[..., Devices]
 
 
-def gpu(used: float, *processes: GpuProcess) -> GpuMemory:
+@pytest.fixture
+def having(monkeypatch: pytest.MonkeyPatch) -> Having:
+    """Devices of a machine with given GPUs; others of the environment may be named."""
+
+    def make(*gpus: Gpu, **environment: str) -> Devices:
+        monkeypatch.setattr(gpus_module, "_open_nvml", lambda: (Driver(*gpus), None))
+        return Devices(1, environment)
+
+    return make
+
+
+def memory(used: float, *processes: GpuProcess) -> GpuMemory:
     """A GPU of 80 GiB."""
     return GpuMemory(total=80 * GIB, used=int(used * GIB), processes=processes)
 
@@ -23,68 +37,133 @@ def process(pid: int, gib: float | None, name: str | None = None) -> GpuProcess:
     return GpuProcess(pid, None if gib is None else int(gib * GIB), name)
 
 
-def test_a_stranger_who_holds_most_of_a_gpu_blocks_it_and_is_named() -> None:
-    use = gpu(61.2, process(4242, 60.7, "python"))
-    assert memory_block("cuda:0", use, (), 0.5) == "61.2 of 80.0 GiB of cuda:0 are held by pid 4242 (python)"
+# ------------------------------------------------------------------------------------------- strangers
+
+
+def test_a_stranger_who_holds_most_of_a_gpu_is_named() -> None:
+    use = memory(61.2, process(4242, 60.7, "python"))
+    assert crowd("cuda:0", use, 0.5) == "61.2 of 80.0 GiB of cuda:0 are held by pid 4242 (python)"
 
 
 def test_a_stranger_who_leaves_enough_is_no_hindrance() -> None:
-    use = gpu(30, process(4242, 29.5, "python"))
-    assert memory_block("cuda:0", use, (), 0.5) is None
-    assert memory_block("cuda:0", use, (), 0.9) is not None
-    assert memory_block("cuda:0", gpu(80), (), 0) is None
+    use = memory(30, process(4242, 29.5, "python"))
+    assert crowd("cuda:0", use, 0.5) is None
+    assert crowd("cuda:0", use, 0.9) is not None
+    assert crowd("cuda:0", memory(80), 0) is None
 
 
-def test_the_memory_of_our_own_evaluations_does_not_block() -> None:
-    use = gpu(70, process(7, 60), process(8, 9.5))
-    assert memory_block("cuda:1", use, {7}, 0.5) is None
-    assert memory_block("cuda:1", use, {8}, 0.5) == "60.5 of 80.0 GiB of cuda:1 are held by pid 7"
-
-
-def test_an_evaluation_of_ours_whose_share_is_unknown_is_not_taken_for_a_stranger() -> None:
-    assert memory_block("cuda:0", gpu(70, process(7, None), process(8, 9.5)), {7}, 0.5) is None
-    assert memory_block("cuda:0", gpu(70, process(7, None), process(8, 50, "julia")), {7}, 0.5) == (
-        "50.0 of 80.0 GiB of cuda:0 are held by pid 8 (julia)"
-    )
-
-
-def test_memory_of_nobody_known_blocks_too() -> None:
+def test_memory_of_nobody_known_counts_too() -> None:
     # Inside a container the driver may hide the processes of others.
-    assert memory_block("cuda:0", gpu(61.2), (), 0.5) == "61.2 of 80.0 GiB of cuda:0 are in use by others"
+    assert crowd("cuda:0", memory(61.2), 0.5) == "61.2 of 80.0 GiB of cuda:0 are in use by others"
 
 
 def test_of_many_strangers_the_largest_are_named() -> None:
     many = [process(pid, pid) for pid in (1, 2, 3, 4, 5)] + [process(77, None)]
-    reason = memory_block("cuda:0", gpu(60, *many[3:5]), (), 0.5)
-    assert reason == "60.0 of 80.0 GiB of cuda:0 are held by pid 5 and pid 4"
-    reason = memory_block("cuda:0", gpu(60, *many), (), 0.5)
+    assert crowd("cuda:0", memory(60, *many[3:5]), 0.5) == "60.0 of 80.0 GiB of cuda:0 are held by pid 5 and pid 4"
+    reason = crowd("cuda:0", memory(60, *many), 0.5)
     assert reason == "60.0 of 80.0 GiB of cuda:0 are held by pid 5, pid 4, pid 3 and 3 more"
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.none() | st.integers(0, 80)), max_size=6, unique_by=lambda one: one[0]),
-    st.integers(0, 80),
-    st.sets(st.integers(1, 9)),
-    st.floats(0, 1),
-)
-def test_a_gpu_is_free_whose_memory_is_free_or_all_ours(
-    holders: list[tuple[int, int | None]], used: int, own: set[int], share: float
+def test_what_our_own_jobs_hold_can_be_shared(having: Having) -> None:
+    devices = having(Gpu("GPU-a", used=50, processes=[(7, 30), (8, 19.5)]), Gpu("GPU-b", used=10))
+    assert devices.capacity({7}, ["cuda:0"]) == {"cuda:0": 60 * GIB, "cuda:1": 70 * GIB}
+
+
+@pytest.mark.parametrize("seen", [[], [(7, None)], [(991, 30)]], ids=["none", "without amount", "by the host's number"])
+def test_in_a_container_others_are_taken_to_hold_what_they_held_before(
+    having: Having, seen: list[tuple[int, float | None]]
 ) -> None:
-    processes = tuple(process(pid, gib) for pid, gib in holders)
-    reason = memory_block("cuda:0", gpu(used, *processes), own, share)
-    if 80 - used >= share * 80:
-        assert reason is None or sum(gib or 0 for _, gib in holders) > used  # the driver contradicts itself
-    if reason is not None:
-        assert not any(f"pid {pid} " in f"{reason} " for pid in own)
+    gpu = Gpu("GPU-a", used=4)
+    devices = having(gpu)
+    assert devices.crowded("cuda:0") is None
+    gpu.used, gpu.processes = 34, seen
+    assert devices.capacity({7}, ["cuda:0"]) == {"cuda:0": 76 * GIB}
+    assert devices.used_by_others("cuda:0", {7})
+    gpu.used = 5
+    assert devices.capacity((), []) == {"cuda:0": 75 * GIB}
 
 
-def test_what_cuda_visible_devices_leaves() -> None:
-    uuids = ["GPU-aa", "GPU-bb", "GPU-cc"]
-    assert visible_indices(None, uuids) == [0, 1, 2]
-    assert visible_indices("2,0", uuids) == [2, 0]
-    assert visible_indices("GPU-b, 0", uuids) == [1, 0]
-    assert visible_indices("1,7,0", uuids) == [1]
-    assert visible_indices("", uuids) == []
+def test_a_model_does_not_stay_beside_a_notebook_that_uses_the_gpu(having: Having) -> None:
+    gpu = Gpu("GPU-a", used=20.5, processes=[(7, 20)])
+    devices = having(gpu)
+    assert not devices.used_by_others("cuda:0", {7})
+    gpu.used = 30
+    assert devices.used_by_others("cuda:0", {7})
+    assert not devices.used_by_others("cpu:0", {7})
+
+
+def test_a_gpu_for_one_process_waits_until_that_is_gone(having: Having) -> None:
+    gpu = Gpu("GPU-a", processes=[(2**22 + 5, 1)], mode=pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS)
+    devices = having(gpu)
+    assert devices.blocked("cuda:0") == f"cuda:0 takes one process only, and has pid {2**22 + 5}"
+    gpu.processes = []
+    assert devices.blocked("cuda:0") is None
+
+
+# ------------------------------------------------------------------------------------------- trouble
+
+
+def test_a_gpu_that_stops_answering_gets_no_job_and_does_not_stop_the_others(having: Having) -> None:
+    gpu = Gpu("GPU-b", used=20)
+    devices = having(Gpu("GPU-a"), gpu)
+    gpu.error = pynvml.NVML_ERROR_GPU_IS_LOST
+    assert devices.blocked("cuda:0") is None
+    assert devices.blocked("cuda:1") == "cuda:1 does not answer (GPU is lost)"
+    assert [(device.id, device.name, device.memory_used) for device in devices.read()[:2]] == [
+        ("cuda:0", "NVIDIA H100", GIB // 2),
+        ("cuda:1", "NVIDIA H100", None),
+    ]
+    assert devices.pids("cuda:1") is None
+    assert devices.capacity((), []) == {"cuda:0": int(79.5 * GIB)}
+
+
+def test_a_gpu_that_is_broken_from_the_start_is_left_out_and_told(having: Having) -> None:
+    devices = having(Gpu("GPU-a", error=pynvml.NVML_ERROR_UNKNOWN), Gpu("GPU-b"))
+    assert devices.ids == ["cuda:0", "cpu:0"]
+    assert devices.uuids["cuda:0"] == "GPU-b"
+    assert devices.notices == ["GPU 0 of this machine does not answer (Unknown Error) and is left out"]
+
+
+def test_gpus_that_a_batch_system_keeps_away_have_no_number(having: Having) -> None:
+    devices = having(Gpu("GPU-a", denied=True), Gpu("GPU-b", used=7), CUDA_VISIBLE_DEVICES="0")
+    assert (devices.uuids["cuda:0"], devices.notices) == ("GPU-b", [])
+    assert devices.read()[0].memory_used == 7 * GIB
+
+
+def test_who_names_no_gpu_is_told_why_evaluations_run_on_the_cpu(having: Having) -> None:
+    gpu = Gpu("GPU-a")
+    assert having(gpu, CUDA_VISIBLE_DEVICES="").notices == having(gpu, CUDA_VISIBLE_DEVICES="-1").notices == []
+    (other,) = having(gpu, CUDA_VISIBLE_DEVICES="GPU-zz").notices
+    assert other.startswith("CUDA_VISIBLE_DEVICES=GPU-zz names no GPU of this machine: evaluations run on the CPU")
+    (part,) = having(gpu, CUDA_VISIBLE_DEVICES="MIG-1234").notices
+    assert "slices of a GPU cannot be used yet" in part
+
+
+def test_numbers_that_torch_may_read_in_another_order_are_told_of(having: Having) -> None:
+    gpus = Gpu("GPU-a", name="NVIDIA T400"), Gpu("GPU-b")
+    (notice,) = having(*gpus, CUDA_VISIBLE_DEVICES="0").notices
+    assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in notice
+    assert having(*gpus, CUDA_VISIBLE_DEVICES="0", CUDA_DEVICE_ORDER="PCI_BUS_ID").notices == []
+    assert having(*gpus, CUDA_VISIBLE_DEVICES="GPU-b").notices == having(*gpus).notices == []
+
+
+# ------------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("visible", "indices"),
+    [
+        (None, [0, 1, 2]),
+        ("", []),
+        ("-1", []),
+        ("2,0", [2, 0]),
+        ("GPU-b, 0", [1, 0]),
+        ("1,7,0", [1]),
+        ("GPU-zz,0", []),
+    ],
+)
+def test_the_servers_own_limit_of_gpus_holds(visible: str | None, indices: list[int]) -> None:
+    assert visible_indices(visible, ["GPU-aa", "GPU-bb", "GPU-cc"]) == indices
 
 
 def test_cpu_slots_have_names_that_all_servers_of_the_machine_use() -> None:
@@ -96,7 +175,8 @@ def test_cpu_slots_have_names_that_all_servers_of_the_machine_use() -> None:
 
 def test_the_cpu_has_no_memory_of_its_own_to_be_blocked_by() -> None:
     devices = Devices(1, NO_GPU)
-    assert devices.blocked_by_memory("cpu:0", {os.getpid()}) is None
+    assert devices.blocked("cpu:0") is None
+    assert devices.crowded("cpu:0") is None
     assert devices.pids("cpu:0") is None
 
 

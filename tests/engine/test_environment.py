@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from jupyter_lmms_eval.engine.devices import visible_indices
 from jupyter_lmms_eval.engine.environment import evaluation_environment
 
 
@@ -38,11 +35,3 @@ def test_an_evaluation_does_not_believe_to_be_a_rank_of_its_servers_job() -> Non
 
 def test_an_evaluation_on_the_cpu_sees_no_gpu() -> None:
     assert evaluation_environment({"CUDA_VISIBLE_DEVICES": "0"}, ["cpu:0"], 1)["CUDA_VISIBLE_DEVICES"] == ""
-
-
-@pytest.mark.parametrize(
-    ("visible", "indices"),
-    [(None, [0, 1, 2]), ("", []), ("2,0", [2, 0]), ("1,9,0", [1]), ("GPU-bb", [1]), ("-1", []), ("GPU-zz,0", [])],
-)
-def test_the_servers_own_limit_of_gpus_holds(visible: str | None, indices: list[int]) -> None:
-    assert visible_indices(visible, ["GPU-aa11", "GPU-bb22", "GPU-cc33"]) == indices

@@ -298,3 +298,22 @@ def test_nothing_is_promised_twice(sizes: list[int | None], taken: int) -> None:
         promised = sum(each.memory or 0 for each in there) + sum(shared.get(device, {}).values())
         assert promised <= total
         assert all(each.memory for each in there) or (len(there) == 1 and device not in shared)
+
+
+def test_a_part_of_a_gpu_beside_a_stranger_is_enough_for_who_says_so() -> None:
+    crowded = {"cuda:0": "45.0 of 80.0 GiB of cuda:0 are held by pid 7 (python)"}
+    waiting = [job("whole", 1), part("part", 2, 30), part("large", 3, 40)]
+    decision = place(waiting, ["cuda:0"], {}, crowded, capacity={"cuda:0": 35 * GIB}, crowded=crowded)
+    assert decision.starts == {"part": ("cuda:0",)}
+    assert "pid 7 (python)" in decision.waits["whole"]
+    assert decision.waits["large"] == "needs 40.0 GiB of a GPU, the largest has 35.0 GiB for jobs"
+    # Who has it for himself, or a GPU that does not answer, shares with nobody.
+    assert place(waiting, ["cuda:0"], {}, crowded, capacity={"cuda:0": 35 * GIB}).starts == {}
+
+
+def test_what_a_gpu_can_never_give_is_kept_free_for_nobody() -> None:
+    capacity = {"cuda:0": 24 * GIB, "cuda:1": 79 * GIB}
+    never = WaitingJob("never", 1, device="cuda:0", memory=40 * GIB)
+    decision = place([never, WaitingJob("next", 2, device="cuda:0")], list(capacity), {}, capacity=capacity)
+    assert decision.starts == {"next": ("cuda:0",)}
+    assert decision.waits["never"] == "needs 40.0 GiB of a GPU, the largest has 24.0 GiB for jobs"

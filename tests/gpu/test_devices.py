@@ -41,7 +41,7 @@ def devices() -> Iterator[Devices]:
 def gpu(devices: Devices) -> str:
     """The first GPU, if nobody else fills it."""
     device = devices.ids[0]
-    if reason := devices.blocked_by_memory(device, ()):
+    if reason := devices.crowded(device):
         pytest.skip(reason)
     return device
 
@@ -71,15 +71,15 @@ def stranger(device: str, share: float) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_stranger_who_fills_a_gpu_blocks_it_until_it_is_gone(devices: Devices, gpu: str) -> None:
     with stranger(gpu, 0.6):
-        reason = devices.blocked_by_memory(gpu, ())
+        reason = devices.crowded(gpu)
         assert reason is not None
         assert f"GiB of {gpu} are" in reason
-    eventually(lambda: devices.blocked_by_memory(gpu, ()) is None)
+    eventually(lambda: devices.crowded(gpu) is None)
 
 
 def test_a_stranger_who_takes_little_does_not_block(devices: Devices, gpu: str) -> None:
     with stranger(gpu, 0.1):
-        assert devices.blocked_by_memory(gpu, ()) is None
+        assert devices.crowded(gpu) is None
 
 
 def test_who_computes_on_a_gpu_is_seen_until_it_has_left(devices: Devices, gpu: str) -> None:
@@ -87,8 +87,8 @@ def test_who_computes_on_a_gpu_is_seen_until_it_has_left(devices: Devices, gpu: 
         pids = devices.pids(gpu)
         if pids is None or process.pid not in pids:
             pytest.skip("this machine's driver hides the processes, or numbers them as its host does")
-        assert f"pid {process.pid} (python" in str(devices.blocked_by_memory(gpu, ()))
-        assert devices.blocked_by_memory(gpu, {process.pid}) is None
+        assert f"pid {process.pid} (python" in str(devices.crowded(gpu))
+        assert not devices.used_by_others(gpu, {process.pid})
     eventually(lambda: process.pid not in (devices.pids(gpu) or ()))
 
 
@@ -115,6 +115,6 @@ def test_an_evaluation_runs_on_the_gpu_and_gives_it_back(start_server: Callable[
         model=model.model, model_args=arguments, tasks=["digits_read"], batch_size=model.batch_size
     )["job_id"]
     job = server.client.wait_for_job(job_id, poll_interval=0.2, verbose=False)
-    assert job["devices"] == ["cuda:0"]
+    assert job["devices"] == [Devices().ids[0]]
     assert job["metrics"][0]["value"] > 0.9
     assert all(device["job_id"] is None for device in server.client.devices())
