@@ -22,15 +22,42 @@ def _rule(cause: FailureCause, names: str, message: str, advice: str) -> _Rule:
     return cause, frozenset(names.split()), re.compile(message, re.IGNORECASE) if message else None, advice
 
 
-# The first rule whose class name (over the bases) or message fits decides.
-_RULES: tuple[_Rule, ...] = (
+# What a GPU and its software say, also in the log of a process that an engine started.
+_GPU_RULES: tuple[_Rule, ...] = (
+    _rule(
+        FailureCause.OUT_OF_MEMORY,
+        "",
+        r"free memory on device .*on startup is less than desired gpu memory",
+        "Others use the GPU's memory: ask for less of it, by gpu_memory or by gpu_memory_utilization in model_args.",
+    ),
+    _rule(
+        FailureCause.OUT_OF_MEMORY,
+        "",
+        r"larger than the available kv cache memory|no available memory for the cache blocks"
+        r"|not enough memory\. please try to increase --mem-fraction-static",
+        "The model leaves too little memory for its answers: lower max_model_len (context_length) in model_args, or "
+        "give it more of the GPU, by gpu_memory or by gpu_memory_utilization in model_args.",
+    ),
     _rule(
         FailureCause.OUT_OF_MEMORY,
         "OutOfMemoryError MemoryError",
-        r"cuda out of memory|hip out of memory|cublas_status_alloc_failed|can't allocate memory|cannot allocate memory"
-        r"|defaultcpuallocator: not enough memory|no available memory for the cache blocks",
+        # Close together: vLLM's hint at what to do "if you are running out of memory" also names CUDA, further away.
+        r"\b(?:cuda|hip)\w*\b.{0,30}\bout of memory|\bcu[a-z]+_(?:status_)?alloc_failed"
+        r"|can't allocate memory|cannot allocate memory|defaultcpuallocator: not enough memory|enough gpu ram",
         "Use a smaller batch_size, fewer or smaller images, a smaller model, or a device with more free memory.",
     ),
+    _rule(
+        FailureCause.MISSING_PACKAGE,
+        "",
+        r"nvidia driver on your system|torch not compiled with cuda enabled|cuda driver version is insufficient"
+        r"|no kernel image is available for execution",
+        "Where the server runs, install a torch that fits the GPU and its driver, or a newer NVIDIA driver.",
+    ),
+)
+
+# The first rule whose class name (over the bases) or message fits decides.
+_RULES: tuple[_Rule, ...] = (
+    *_GPU_RULES,
     _rule(
         FailureCause.ERROR,
         "NothingComplete",
@@ -97,6 +124,13 @@ _RULES: tuple[_Rule, ...] = (
         "",
         "This model cannot do what the task asks; choose another model, adapter (force_simple) or task.",
     ),
+)
+
+# An engine in processes of its own (vLLM, SGLang) says only that they ended; what they died of they wrote to the log.
+_TOLD_ELSEWHERE = re.compile(
+    r"engine core initialization failed|enginecore encountered an issue|see (?:the )?(?:root cause|stack trace)"
+    r"|scheduler died during initialization",
+    re.IGNORECASE,
 )
 
 _DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -233,6 +267,31 @@ def failure_of(error: BaseException, secrets: Sequence[str] = (), log_path: str 
         traceback=_middle_out(redact(text, secrets), _LONGEST_TRACEBACK),
         log_path=log_path,
     )
+
+
+def told_elsewhere(failure: Failure) -> bool:
+    """Whether an exception only says that another process failed, which told its reason to the log."""
+    return failure.type == "EngineDeadError" or _TOLD_ELSEWHERE.search(failure.message) is not None
+
+
+def failure_told_in(log: str, failure: Failure) -> Failure:
+    """Describe a failure by what the log says of it.
+
+    Only what GPUs say is looked for: other words that mean something in an exception may stand in any log.
+
+    Parameters
+    ----------
+    log
+        The end of the attempt's log.
+    failure
+        What the exception said; it stays where the log does not know better.
+    """
+    for cause, _, pattern, advice in _GPU_RULES:
+        if pattern is not None and (found := pattern.search(log)):
+            line = log[log.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
+            message = _middle_out(f"{line}\n{failure.message}", _LONGEST_MESSAGE)
+            return failure.model_copy(update={"cause": cause, "advice": advice, "message": message})
+    return failure
 
 
 def _middle_out(text: str, longest: int) -> str:

@@ -24,7 +24,7 @@ from ..protocol.redaction import secrets_of
 from ..protocol.run import EXIT_DISK_FULL, EXIT_INTERRUPTED, LOOK, NextAttempt, RunFiles, RunOutcome, RunSpec
 from ..protocol.secrets import secret_fields
 from .environment import rank_environment
-from .failure import failure_of_exit
+from .failure import failure_of_exit, failure_told_in, told_elsewhere
 from .joblog import JobLog
 from .kinship import adopt_orphans
 from .logfile import LogFilter
@@ -41,6 +41,8 @@ PEERS_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
 # Ranks write into one pipe, and their stacks must not mix; writing them takes milliseconds.
 STACKS_SECONDS = 0.1
+# So much of the end of a log is searched for what a process of an engine died of.
+ROOT_CAUSE_BYTES = 64 << 10
 
 
 class Rank(Protocol):
@@ -141,7 +143,7 @@ class Supervision:
                 if not self._stays:
                     self._end_descendants()
             log.write(cleaner.flush(time.monotonic(), final=True))
-        return self._conclude(list(cleaner.last_lines))
+        return self._conclude(list(cleaner.last_lines), log)
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
         self.interrupted = True
@@ -336,7 +338,7 @@ class Supervision:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 rank.wait(GRACE_SECONDS)
 
-    def _conclude(self, last_lines: list[str]) -> int:
+    def _conclude(self, last_lines: list[str], log: JobLog) -> int:
         outcomes = {rank: outcome for rank in range(self.spec.ranks) if (outcome := self._read_outcome(rank))}
         own = outcomes.get(0)
         if own is not None and own.status == "ok":
@@ -344,6 +346,8 @@ class Supervision:
         if self.interrupted and own is None:
             return EXIT_INTERRUPTED
         failure = self._killed(outcomes, last_lines) or self._first_failure(outcomes) or self._crash(last_lines)
+        if told_elsewhere(failure):  # here, as what is still in the pipe when the rank fails may be what matters
+            failure = failure_told_in(log.end(ROOT_CAUSE_BYTES), failure)
         if own is None or own.failure != failure:
             outcome = (own or RunOutcome(status="failed")).model_copy(update={"status": "failed", "failure": failure})
             try:

@@ -73,6 +73,13 @@ def fails(doc, results):
     raise NameError("no such metric here")
 
 
+def engine_dies(doc, results):
+    said = "import sys; sys.exit('(EngineCore pid=81) ERROR torch.OutOfMemoryError: CUDA out of memory.')"
+    subprocess.run([sys.executable, "-c", said])
+    print("(EngineCore pid=81) stack\\n" * 200, flush=True)
+    raise RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+
+
 def leaves(doc, results):
     sys.exit(3)
 
@@ -170,7 +177,7 @@ def write_tasks(folder: Path) -> None:
         },
         "tiny_rounds": {"data": "four", "more": "repeats: 2"},
     }
-    for function in ("fails", "leaves", "dies", "waits", "complains", "rank_1_fails", "hangs"):
+    for function in ("fails", "leaves", "dies", "waits", "complains", "rank_1_fails", "hangs", "engine_dies"):
         tasks[f"tiny_{function}"] = {
             "data": "four",
             "more": f"process_results: !function tiny_functions.{function}",

@@ -151,6 +151,7 @@ def test_a_second_attempt_asks_for_nothing_that_is_answered(runner: Runner) -> N
     ("request_", "cause", "type_", "message"),
     [
         ({"tasks": ["tiny_fails"]}, FailureCause.ERROR, "NameError", "no such metric here"),
+        ({"tasks": ["tiny_engine_dies"]}, FailureCause.OUT_OF_MEMORY, "RuntimeError", "CUDA out of memory"),
         ({"tasks": ["tiny_leaves"]}, FailureCause.CRASH, "SystemExit", r"sys.exit(3)"),
         ({"tasks": ["tiny_dies"]}, FailureCause.CRASH, "SIGKILL", "SIGKILL"),
         ({"tasks": ["tiny_ten", "tiny_x*"]}, FailureCause.BAD_INPUT, "ValueError", "tiny_x*"),
@@ -161,7 +162,7 @@ def test_a_second_attempt_asks_for_nothing_that_is_answered(runner: Runner) -> N
             "nonsense",
         ),
     ],
-    ids=["scoring", "exit", "kill", "task", "argument"],
+    ids=["scoring", "engine", "exit", "kill", "task", "argument"],
 )
 def test_a_failure_says_what_really_happened(
     runner: Runner, request_: dict[str, Any], cause: FailureCause, type_: str, message: str

@@ -5,12 +5,22 @@ from __future__ import annotations
 import concurrent.futures
 import errno
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from jupyter_lmms_eval.protocol.jobs import FailureCause
 from jupyter_lmms_eval.protocol.run import EXIT_DISK_FULL
-from jupyter_lmms_eval.runner.failure import classify, disk_full, failure_of, failure_of_exit, root_cause
+from jupyter_lmms_eval.runner.failure import (
+    classify,
+    disk_full,
+    failure_of,
+    failure_of_exit,
+    failure_told_in,
+    root_cause,
+    told_elsewhere,
+)
+from jupyter_lmms_eval.runner.joblog import JobLog
 
 
 def named(name: str, message: str = "", *bases: type[BaseException]) -> BaseException:
@@ -25,6 +35,32 @@ def named(name: str, message: str = "", *bases: type[BaseException]) -> BaseExce
         (named("OutOfMemoryError", "CUDA out of memory. Tried to allocate"), FailureCause.OUT_OF_MEMORY, "batch_size"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), FailureCause.OUT_OF_MEMORY, "batch_size"),
         (MemoryError(), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (named("AcceleratorError", "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+         FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (RuntimeError("CUDA driver error: out of memory"), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (RuntimeError("HIP error: out of memory"), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (RuntimeError("Triton Error [CUDA]: out of memory"), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (named("DistBackendError", "NCCL error in: NCCLUtils.cpp:77, unhandled cuda error (run with NCCL_DEBUG=INFO "
+               "for details), NCCL version 2.27.5\nncclUnhandledCudaError: Call to CUDA function failed.\n"
+               "Last error:\nCuda failure 2 'out of memory'"), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+         FailureCause.OUT_OF_MEMORY, "batch_size"),
+        (ValueError("Some modules are dispatched on the CPU or the disk. Make sure you have enough GPU RAM to fit the "
+                    "quantized model."), FailureCause.OUT_OF_MEMORY, "smaller model"),
+        (ValueError("Free memory on device cuda:0 (12.18/23.56 GiB) on startup is less than desired GPU memory "
+                    "utilization (0.92, 21.67 GiB). Decrease GPU memory utilization or reduce GPU memory used by other "
+                    "processes."), FailureCause.OUT_OF_MEMORY, "gpu_memory_utilization"),
+        (ValueError("To serve at least one request with the models's max seq len (131072), (4.00 GiB KV cache is "
+                    "needed, which is larger than the available KV cache memory (0.65 GiB)."),
+         FailureCause.OUT_OF_MEMORY, "max_model_len"),
+        (RuntimeError("Not enough memory. Please try to increase --mem-fraction-static."), FailureCause.OUT_OF_MEMORY,
+         "context_length"),
+        (RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
+                      "driver"), FailureCause.MISSING_PACKAGE, "driver"),
+        (AssertionError("Torch not compiled with CUDA enabled"), FailureCause.MISSING_PACKAGE, "install a torch"),
+        (named("AcceleratorError", "CUDA error: no kernel image is available for execution on the device"),
+         FailureCause.MISSING_PACKAGE, "install a torch"),
         (ModuleNotFoundError("No module named 'flash_attn'", name="flash_attn"), FailureCause.MISSING_PACKAGE,
          "pip install flash-attn"),
         (ModuleNotFoundError("No module named 'a.b'", name="a.b"), FailureCause.MISSING_PACKAGE, "pip install a"),
@@ -63,6 +99,17 @@ def test_causes(error: BaseException, cause: FailureCause, advice: str) -> None:
     got, told = classify(error)
     assert got == cause
     assert advice in told
+
+
+def test_what_torch_itself_raises_is_known() -> None:
+    torch = pytest.importorskip("torch")
+    full = torch.AcceleratorError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation' in the manual.")
+    assert classify(full)[0] == FailureCause.OUT_OF_MEMORY
+    assert classify(torch.OutOfMemoryError("Allocation on device"))[0] == FailureCause.OUT_OF_MEMORY
+    if not torch.cuda.is_available():
+        with pytest.raises((RuntimeError, AssertionError)) as no_driver:
+            torch.zeros(1, device="cuda")
+        assert classify(no_driver.value)[0] == FailureCause.MISSING_PACKAGE
 
 
 def test_a_full_disk_is_found_behind_other_errors() -> None:
@@ -143,3 +190,64 @@ def test_a_rank_that_could_not_write_its_outcome_names_the_full_disk() -> None:
     failure = failure_of_exit(EXIT_DISK_FULL, [told])
     assert failure.cause == FailureCause.CRASH
     assert "Permission denied" in failure.message
+
+
+ENGINE_LOG = """\
+INFO 10-10 05:34:54 CUDA graphs can take additional 1~3 GiB memory per GPU. If you are running out of memory, consider
+(EngineCore pid=81) ERROR 10-10 05:35:01 [core.py:702] EngineCore failed to start.
+(EngineCore pid=81) ERROR 10-10 05:35:01 [core.py:702] {}
+RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {{}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "cause", "advice"),
+    [
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", FailureCause.OUT_OF_MEMORY,
+         "batch_size"),
+        ("ValueError: Free memory on device (5.01/6.0 GiB) on startup is less than desired GPU memory utilization",
+         FailureCause.OUT_OF_MEMORY, "gpu_memory"),
+        ("RuntimeError: The NVIDIA driver on your system is too old", FailureCause.MISSING_PACKAGE, "driver"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "said",
+    [
+        RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}"),
+        named("EngineDeadError", "EngineCore encountered an issue. See stack trace (above) for the root cause."),
+        RuntimeError("Rank 0 scheduler died during initialization (exit code: -3)."),
+    ],
+    ids=["start", "dead", "sglang"],
+)
+def test_what_an_engine_died_of_is_told_by_the_log(
+    said: BaseException, line: str, cause: FailureCause, advice: str
+) -> None:
+    failure = failure_of(said, log_path="/log.txt")
+    assert failure.cause == FailureCause.ERROR
+    assert told_elsewhere(failure)
+    told = failure_told_in(ENGINE_LOG.format(line), failure)
+    assert told.cause == cause
+    assert advice in told.advice
+    assert line in told.message.splitlines()[0], "an attempt is told of by the first line"
+    assert str(said) in told.message
+    assert (told.type, told.traceback, told.log_path) == (failure.type, failure.traceback, "/log.txt")
+
+
+def test_a_log_that_does_not_know_better_changes_nothing() -> None:
+    failure = failure_of(RuntimeError("Engine core initialization failed. See root cause above."))
+    assert failure_told_in(ENGINE_LOG.format("KeyError: 'visual.patch_embed'"), failure) == failure
+    assert failure_told_in("", failure) == failure
+    assert not told_elsewhere(failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")))
+    assert not told_elsewhere(failure_of(NameError("no such metric here")))
+
+
+def test_the_end_of_a_log_is_the_attempts_own(tmp_path: Path) -> None:
+    path = tmp_path / "job.log"
+    assert JobLog(path).end(100) == "", "nothing was written"
+    path.write_text("CUDA out of memory\n")
+    log = JobLog(path)
+    assert log.end(100) == ""
+    log.write("one\ntwo\n")
+    log.close()
+    assert log.end(100) == "one\ntwo\n"
+    assert log.end(4) == "two\n"
