@@ -9,8 +9,12 @@ from ..protocol.jobs import Attempt, AttemptEnd, EvaluateRequest, Failure, Failu
 from .arguments import split_arguments
 
 _LONGEST_REST_SECONDS = 60.0
-# What another attempt may survive: the process was killed or crashed, or hung.
-_ACCIDENTS = (FailureCause.CRASH, FailureCause.STALLED)
+# What another attempt may survive, and what happened, for a person.
+_ACCIDENTS = {
+    FailureCause.CRASH: "crashed",
+    FailureCause.STALLED: "hung",
+    FailureCause.DEVICE: "lost its device",
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def after_failure(
 ) -> Again | GiveUp:
     """Decide what follows a failed attempt.
 
-    Out of memory is tried once more with half the batch. A crash or a hang is tried again as long as attempts get
-    further, and ``accidents_allowed`` times where the last one got. Everything else would only fail again.
+    Out of memory is tried once more with half the batch. A crash, a hang or a failing device is tried again as long as
+    attempts get further, and ``accidents_allowed`` times where the last one got. Everything else would only fail again.
 
     Parameters
     ----------
@@ -56,22 +60,21 @@ def after_failure(
     failure
         Why the last one failed.
     accidents_allowed
-        Further attempts after crashes or hangs without a new sample in between.
+        Further attempts after such accidents without a new sample in between.
     """
     if failure.cause is FailureCause.OUT_OF_MEMORY:
         return _after_out_of_memory(request, attempts)
     if failure.cause in _ACCIDENTS:
-        what = "hung" if failure.cause is FailureCause.STALLED else "crashed"
         count = accidents_in_place(attempts)
         if count <= accidents_allowed:
-            return Again(f"Attempt {attempts[-1].number} {what}; trying again")
+            return Again(f"Attempt {attempts[-1].number} {_ACCIDENTS[failure.cause]}; trying again")
         if accidents_allowed:
-            return GiveUp(f"It {what} or crashed {count} times at the same place.")
+            return GiveUp(f"It failed {count} times at the same place.")
     return GiveUp()
 
 
 def accidents_in_place(attempts: Sequence[Attempt]) -> int:
-    """Count the crashes and hangs since an attempt last got further than all before it.
+    """Count the crashes, hangs and failing devices since an attempt last got further than all before it.
 
     Attempts that the end of a server interrupted say nothing about the job.
     """

@@ -33,10 +33,13 @@ _VERSION_2 = """
 CREATE INDEX job_by_model_and_status ON job (model, status, seq);
 """
 
+# Version 3 knows of jobs whose device failed.
+_VERSION_3 = ""
+
 # MIGRATIONS[n] brings a database of version n to version n + 1. A step that was released is never edited. A new
 # value of an existing field of `JobInfo` (a status, a cause) needs a step too, if only an empty one: an older
 # package must refuse such rows, and not take them for damage.
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

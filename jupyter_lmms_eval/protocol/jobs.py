@@ -224,6 +224,8 @@ class FailureCause(str, Enum):
     TIMEOUT = "timeout"
     STALLED = "stalled"
     DISK_FULL = "disk_full"
+    DEVICE = "device"
+    """The device failed, not the job."""
     ERROR = "error"
 
 

@@ -47,6 +47,13 @@ _GPU_RULES: tuple[_Rule, ...] = (
         "Use a smaller batch_size, fewer or smaller images, a smaller model, or a device with more free memory.",
     ),
     _rule(
+        FailureCause.DEVICE,
+        "",
+        r"no cuda gpus are available|no cuda-capable device is detected|uncorrectable (?:ecc|nvlink) error|gpu is lost"
+        r"|fallen off the bus|cuda-capable device\(s\) is/are busy or unavailable",
+        "The device failed, not the job: nvidia-smi and the kernel's log (dmesg) say more; it may have to be reset.",
+    ),
+    _rule(
         FailureCause.MISSING_PACKAGE,
         "",
         r"nvidia driver on your system|torch not compiled with cuda enabled|cuda driver version is insufficient"

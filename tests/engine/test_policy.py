@@ -20,7 +20,7 @@ from jupyter_lmms_eval.engine.policy import (
 )
 from jupyter_lmms_eval.protocol.jobs import Attempt, AttemptEnd, EvaluateRequest, Failure, FailureCause
 
-ACCIDENTS = (FailureCause.CRASH, FailureCause.STALLED)
+ACCIDENTS = (FailureCause.CRASH, FailureCause.STALLED, FailureCause.DEVICE)
 
 
 def request(**fields: Any) -> EvaluateRequest:
@@ -63,6 +63,20 @@ def test_a_crash_at_the_same_place_is_tried_again_so_often_and_no_more(cause: Fa
     assert isinstance(gave_up, GiveUp)
     assert "3 times at the same place" in gave_up.advice
     assert decide(attempts(failed(cause, 40)), allowed=0) == GiveUp()
+
+
+@pytest.mark.parametrize(
+    ("cause", "what"),
+    [
+        (FailureCause.CRASH, "crashed"),
+        (FailureCause.STALLED, "hung"),
+        (FailureCause.DEVICE, "lost its device"),
+    ],
+)
+def test_another_attempt_says_what_happened_to_the_last_one(cause: FailureCause, what: str) -> None:
+    history = attempts(failed(FailureCause.CRASH, 40), failed(cause, 40))
+    assert decide(history) == Again(f"Attempt 2 {what}; trying again")
+    assert decide(history, allowed=1) == GiveUp("It failed 2 times at the same place.")
 
 
 def test_a_job_rests_longer_after_each_crash_at_the_same_place() -> None:

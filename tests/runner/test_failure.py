@@ -58,6 +58,14 @@ def named(name: str, message: str = "", *bases: type[BaseException]) -> BaseExce
          "context_length"),
         (RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
                       "driver"), FailureCause.MISSING_PACKAGE, "driver"),
+        (RuntimeError("No CUDA GPUs are available"), FailureCause.DEVICE, "not the job"),
+        (named("AcceleratorError", "CUDA error: uncorrectable ECC error encountered"), FailureCause.DEVICE, "reset"),
+        (named("AcceleratorError", "CUDA error: uncorrectable NVLink error detected during the execution"),
+         FailureCause.DEVICE, "reset"),
+        (named("AcceleratorError", "CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+         FailureCause.DEVICE, "nvidia-smi"),
+        (named("NVMLError_GpuIsLost", "GPU is lost"), FailureCause.DEVICE, "dmesg"),
+        (RuntimeError("NVRM: Xid (PCI:0000:41:00): 79, GPU has fallen off the bus."), FailureCause.DEVICE, "dmesg"),
         (AssertionError("Torch not compiled with CUDA enabled"), FailureCause.MISSING_PACKAGE, "install a torch"),
         (named("AcceleratorError", "CUDA error: no kernel image is available for execution on the device"),
          FailureCause.MISSING_PACKAGE, "install a torch"),
@@ -208,6 +216,7 @@ RuntimeError: Engine core initialization failed. See root cause above. Failed co
         ("ValueError: Free memory on device (5.01/6.0 GiB) on startup is less than desired GPU memory utilization",
          FailureCause.OUT_OF_MEMORY, "gpu_memory"),
         ("RuntimeError: The NVIDIA driver on your system is too old", FailureCause.MISSING_PACKAGE, "driver"),
+        ("torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered", FailureCause.DEVICE, "reset"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ export interface components {
          * @description Why a job failed, as far as it can be told.
          * @enum {string}
          */
-        FailureCause: "bad_input" | "missing_package" | "out_of_memory" | "missing_data" | "crash" | "timeout" | "stalled" | "disk_full" | "error";
+        FailureCause: "bad_input" | "missing_package" | "out_of_memory" | "missing_data" | "crash" | "timeout" | "stalled" | "disk_full" | "device" | "error";
         /**
          * FieldError
          * @description What is wrong with one field of a request.

@@ -127,6 +127,7 @@ export function causeWord(cause: string, trans: TranslationBundle): string {
     timeout: trans.__('Out of time'),
     stalled: trans.__('Nothing happened any more'),
     disk_full: trans.__('The disk is full'),
+    device: trans.__('The device failed'),
     error: trans.__('An error')
   };
   return words[cause] ?? cause;

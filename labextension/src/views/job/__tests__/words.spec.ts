@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 import type { JobInfo } from '../../../api/wire';
 import { clock } from '../../../words/numbers';
-import { asSentence, fraction, jobName, rate, seconds } from '../words';
+import { asSentence, causeWord, fraction, jobName, rate, seconds } from '../words';
 
 const trans = nullTranslator.load('test');
 const job = (more: Partial<JobInfo>) =>
@@ -40,6 +40,11 @@ describe('the words of a job', () => {
     expect(rate({ ...progress, rate: 12.345 }, trans)).toBe('12.3 per second');
     expect(rate({ ...progress, rate: 0.1 }, trans)).toBe('6 per minute');
     expect(rate({ ...progress, rate: null }, trans)).toBe('');
+  });
+
+  it('tell why it failed, also where the cause is newer than they are', () => {
+    expect(causeWord('device', trans)).toBe('The device failed');
+    expect(causeWord('never_heard_of', trans)).toBe('never_heard_of');
   });
 
   it('make sentences of what the server says', () => {
