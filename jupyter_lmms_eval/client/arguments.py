@@ -118,6 +118,7 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output_path", metavar="DIR", dest="output_dir")
     service = _Adder(parser.add_argument_group("service", "What only a service has."))
     service("--num_gpus", metavar="N", type=int)
+    service("--one_process", action="store_true")
     service("--gpu_memory", metavar="GIB", type=float)
     service("--name", metavar="TEXT")
     service("--priority", metavar="N", type=int)

@@ -30,6 +30,7 @@ class ExtraOptions(TypedDict, total=False):
     agentic_trace_mode: str | None
     launcher_args: str | None
     verbosity: str | None
+    one_process: bool | None
     name: str | None
     priority: int | None
     timeout: float | None

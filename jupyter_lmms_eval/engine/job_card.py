@@ -25,7 +25,7 @@ VOLATILE = {"position_in_queue", "wait_reason"}
 
 # Fields of a request that came after digests were first stored: one that says nothing must not change the digest, or
 # a cell that runs again after an update is told that its request is another.
-_LATER_FIELDS = ("timeout", "gpu_memory")
+_LATER_FIELDS = ("timeout", "gpu_memory", "one_process")
 
 # Beyond it the database would soon have no number left for the next job: only damage writes such a one.
 LARGEST_NUMBER = 2**53

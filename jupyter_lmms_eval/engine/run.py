@@ -55,7 +55,7 @@ class RunPlan:
     include_paths
         Task folders, absolute.
     threads
-        Compute threads per process.
+        Compute threads per device.
     seconds
         How long it may run; None for ever.
     stall_factor, stall_seconds
@@ -80,6 +80,16 @@ class RunPlan:
     def key(self) -> str:
         """Digest of what its model is built from."""
         return model_key(self.request)
+
+    @property
+    def ranks(self) -> int:
+        """Processes that share the samples."""
+        return 1 if self.request.one_process else len(self.devices)
+
+    @property
+    def threads_per_rank(self) -> int:
+        """Compute threads of each."""
+        return self.threads * len(self.devices) // self.ranks
 
 
 def can_be_forked(devices: Sequence[str]) -> bool:
@@ -208,7 +218,7 @@ class Run:
 
     async def _start(self) -> EvaluationProcess:
         plan = self.plan
-        environment = evaluation_environment(os.environ, plan.devices, plan.threads)
+        environment = evaluation_environment(os.environ, plan.devices, plan.threads_per_rank)
         if (warm := self._warm) is not None:
             taken = await warm.take(plan.job_dir, plan.attempt, environment)
             self._warm = None  # it runs this attempt, or is gone
@@ -296,8 +306,8 @@ class Run:
                 dict.fromkeys([*plan.include_paths, *([asked] if isinstance(asked, str) else asked or [])])
             ),
             device_kind="cuda" if plan.devices[0].startswith("cuda:") else "cpu",
-            ranks=len(plan.devices),
-            threads=plan.threads,
+            ranks=plan.ranks,
+            threads=plan.threads_per_rank,
             keep=plan.keep
             and len(plan.devices) == 1
             and plan.request.launcher_args is None

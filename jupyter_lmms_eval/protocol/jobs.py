@@ -108,6 +108,11 @@ class EvaluateRequest(BaseModel):
     log_samples: bool = Field(default=True, description="Keep every sample's answer and score")
     predict_only: bool = Field(default=False, description="Only generate; compute no metric")
     num_gpus: Integer = Field(default=1, ge=1, description="Devices to use at once, one data-parallel rank each")
+    one_process: bool = Field(
+        default=False,
+        description="Give all `num_gpus` devices to one process, for a model that is larger than one of them "
+        "(with device_map=auto in model_args)",
+    )
     gpu_memory: Number | None = Field(
         default=None,
         gt=0,

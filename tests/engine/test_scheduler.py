@@ -156,6 +156,20 @@ def test_two_devices_work_as_one_for_a_job_that_asks_for_both(start_server: Star
     assert server.client.results(job_id)["n_samples"]["digits_read"] == {"original": 450, "effective": 6}
 
 
+def test_one_process_gets_all_devices_of_a_job_whose_model_is_too_large_for_one(
+    start_server: Start, slow_tasks: Path
+) -> None:
+    server = start_server("--include-path", str(slow_tasks), "--cpu-slots", "2")
+    request = {**SMALL, "tasks": ["slow_digits"], "limit": 2, "num_gpus": 2, "one_process": True, "device": "cpu"}
+    job_id = server.client.evaluate(**request)["job_id"]
+    eventually(lambda: (server.client.get_job(job_id)["progress"] or {}).get("phase") == "scoring", patience=60)
+    job = server.client.get_job(job_id)
+    assert job["devices"] == ["cpu:0", "cpu:1"]
+    assert job["progress"]["samples_done"] == 2
+    assert len(processes_of(job)) == 2  # a rank and its supervisor
+    server.client.cancel_job(job_id)
+
+
 def test_a_failure_is_told_with_its_real_exception_and_cause(server: Server) -> None:
     request = {**SMALL, "model": "llava_hf", "model_args": {"pretrained": "/no/such/folder"}}
     job_id = server.client.evaluate(**request)["job_id"]

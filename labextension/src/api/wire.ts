@@ -234,6 +234,12 @@ export interface components {
              */
             num_gpus: number;
             /**
+             * One Process
+             * @description Give all `num_gpus` devices to one process, for a model that is larger than one of them (with device_map=auto in model_args)
+             * @default false
+             */
+            one_process: boolean;
+            /**
              * Gpu Memory
              * @description GiB of a GPU's memory that it needs: jobs that say so share a GPU as long as they fit, and may not take more; nothing: a GPU of its own
              */

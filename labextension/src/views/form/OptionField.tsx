@@ -161,6 +161,7 @@ export function labelOf(name: string, trans: TranslationBundle): string {
     apply_chat_template: trans.__('Apply the chat template'),
     fewshot_as_multiturn: trans.__('Few-shot as a conversation'),
     force_simple: trans.__('Use the simple adapter'),
+    one_process: trans.__('All GPUs for one process'),
     gpu_memory: trans.__('GPU memory (GiB)'),
     priority: trans.__('Priority'),
     timeout: trans.__('Time limit (seconds)'),

@@ -13,7 +13,7 @@ export interface IWritten {
 /** Flags that are not called as the field is. */
 const FLAGS: Record<string, string> = { output_dir: '--output_path' };
 /** Fields that mean something to a server only. */
-const SERVERS_OWN = new Set(['num_gpus', 'gpu_memory', 'name', 'priority', 'timeout']);
+const SERVERS_OWN = new Set(['num_gpus', 'one_process', 'gpu_memory', 'name', 'priority', 'timeout']);
 const INDENT = '  ';
 
 /** Quote a word for a POSIX shell. */
@@ -66,11 +66,11 @@ export function ownCommand(request: EvaluateRequest, folder = './results'): IWri
   const said = { ...request, output_dir: request.output_dir ?? folder };
   const names = Object.keys(said).filter(name => !SERVERS_OWN.has(name) && name !== 'log_samples');
   const { flags, lost } = flagsOf(said, names);
-  const processes = request.num_gpus ?? 1;
+  const processes = request.one_process ? 1 : (request.num_gpus ?? 1);
   const program =
     processes > 1 ? `accelerate launch --num_processes=${processes} -m lmms_eval` : 'python -m lmms_eval';
   const samples = request.log_samples === false ? [] : ['--log_samples'];
-  const left = Object.keys(request).filter(name => SERVERS_OWN.has(name) && name !== 'num_gpus');
+  const left = Object.keys(request).filter(name => SERVERS_OWN.has(name) && name !== 'num_gpus' && name !== 'one_process');
   return { code: lines([program, ...flags, ...samples]), lost: [...lost, ...left] };
 }
 

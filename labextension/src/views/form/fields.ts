@@ -152,7 +152,7 @@ export const ROOMS: ReadonlyArray<{ room: 'often' | 'prompt' | 'running' | 'resu
       'force_simple'
     ]
   },
-  { room: 'running', names: ['gpu_memory', 'priority', 'timeout', 'max_batch_size'] },
+  { room: 'running', names: ['one_process', 'gpu_memory', 'priority', 'timeout', 'max_batch_size'] },
   { room: 'results', names: ['output_dir', 'baseline', 'log_samples', 'predict_only', 'process_with_media'] }
 ];
 

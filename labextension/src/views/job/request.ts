@@ -18,6 +18,7 @@ const USUAL: Readonly<Record<string, unknown>> = {
   log_samples: true,
   predict_only: false,
   num_gpus: 1,
+  one_process: false,
   apply_chat_template: false,
   fewshot_as_multiturn: false,
   repeats: 1,
