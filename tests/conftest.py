@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from jupyter_lmms_eval import EvalClient
 from jupyter_lmms_eval.discovery.records import read_records
@@ -29,6 +30,10 @@ OFFLINE = {
 
 # For servers that evaluate little or nothing: their template would import lmms-eval for seconds, and for nobody.
 IMPORTS_NOTHING = "--fresh-processes"
+
+# On a machine with much to do an example takes longer than usual, and that says nothing of the code.
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @dataclass
@@ -54,7 +59,7 @@ class Server:
         """The address as lmms-eval's own client is given it."""
         return self.url.replace("http://", f"http://any:{self.token}@")
 
-    def end(self, number: int = signal.SIGINT, patience: float = 15) -> int:
+    def end(self, number: int = signal.SIGINT, patience: float = 40) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=patience)
 
@@ -157,7 +162,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def eventually(check: Callable[[], Any], patience: float = 30, every: float = 0.05) -> Any:
+def eventually(check: Callable[[], Any], patience: float = 90, every: float = 0.05) -> Any:
     """Wait until something holds and return it."""
     deadline = time.monotonic() + patience
     while True:

@@ -9,7 +9,7 @@ import pytest
 
 from .notebook import Notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.evaluation, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.evaluation, pytest.mark.timeout(600)]
 
 START = """%load_ext jupyter_lmms_eval
 from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR
@@ -34,12 +34,12 @@ def test_from_start_to_scores(notebook: Callable[..., Notebook], pictures: Path)
     opened.run(1)
     opened.run(2)
     table = opened.table
-    table.get_by_role("row", name="tiny_qwen2_5_vl").get_by_text("completed").wait_for(timeout=60_000)
+    table.get_by_role("row", name="tiny_qwen2_5_vl").get_by_text("completed").wait_for(timeout=150_000)
     table.get_by_role("row", name="tiny_llava").get_by_text("running").wait_for()
     table.screenshot(path=pictures / "story_running.png")
-    table.get_by_role("row", name="a typing error").get_by_text("failed").wait_for(timeout=60_000)
-    table.get_by_role("row", name="a baseline").get_by_text("completed").wait_for(timeout=60_000)
-    table.get_by_role("row", name="tiny_llava").get_by_text("completed").wait_for(timeout=90_000)
+    table.get_by_role("row", name="a typing error").get_by_text("failed").wait_for(timeout=150_000)
+    table.get_by_role("row", name="a baseline").get_by_text("completed").wait_for(timeout=150_000)
+    table.get_by_role("row", name="tiny_llava").get_by_text("completed").wait_for(timeout=150_000)
     table.get_by_role("button", name="Results of job").last.click()
     table.get_by_text("exact_match").first.wait_for()
     page.screenshot(path=pictures / "story_results.png")

@@ -11,7 +11,7 @@ from tests.browser.notebook import Notebook
 from tests.hub.conftest import Served
 from tests.hub.people import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.evaluation, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.evaluation, pytest.mark.timeout(300)]
 
 CONNECT = """%load_ext jupyter_lmms_eval
 server = %lmms_eval_server connect {id}

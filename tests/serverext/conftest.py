@@ -159,7 +159,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 def jupyter(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    options = ("--LmmsEvalExtension.read_timeout=2", "--LmmsEvalExtension.health_timeout=1")
+    options = ("--LmmsEvalExtension.read_timeout=6", "--LmmsEvalExtension.health_timeout=4")
     with run_jupyter(tmp_path_factory.mktemp("jupyter"), *options) as running:
         yield running
 

@@ -23,7 +23,7 @@ def page(jupyter: Jupyter) -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         opened = chromium.new_page()
-        opened.set_default_timeout(20_000)
+        opened.set_default_timeout(60_000)
         opened.addresses, opened.complaints = [], []
         opened.on("response", lambda response: opened.addresses.append(response.url))
         opened.on("console", lambda said: said.type == "error" and opened.complaints.append(said.text))
