@@ -7,6 +7,8 @@ from typing import Any
 import psutil
 
 SUPERVISOR = "jupyter_lmms_eval.runner"
+# Seconds in which what must end is gone, on any machine. What a test watches ends by itself only later than that.
+GONE = 40.0
 
 
 def processes_of(job: dict[str, Any]) -> list[psutil.Process]:

@@ -146,7 +146,7 @@ def test_open_questions_and_streams_do_not_keep_a_server_from_stopping(
         thread.start()
     time.sleep(0.5)
     assert ends == []
-    assert waiting.end(patience=10) == 0
+    assert waiting.end(patience=30) == 0
     for thread in asked:
         thread.join()
     assert sorted(ends) == ["200", "200", "503", "503"], "streams end as if they were complete"

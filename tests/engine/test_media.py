@@ -21,6 +21,7 @@ from jupyter_lmms_eval.engine.media import MediaStore, make_room
 from jupyter_lmms_eval.engine.media_process import MediaProcess
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest, JobInfo, JobStatus
 from tests.conftest import Server, eventually
+from tests.processes import GONE
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
 
@@ -209,7 +210,7 @@ def test_a_killed_server_leaves_no_process_behind(start_server: Callable[..., Se
     )
     server.process.send_signal(signal.SIGKILL)
     server.process.wait()
-    eventually(lambda: not reader.is_running() or reader.status() == psutil.STATUS_ZOMBIE, patience=8)
+    eventually(lambda: not reader.is_running() or reader.status() == psutil.STATUS_ZOMBIE, patience=GONE)
 
 
 def test_what_was_not_looked_at_for_longest_goes_first(tmp_path: Path) -> None:

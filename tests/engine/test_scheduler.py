@@ -15,7 +15,7 @@ import pytest
 from jupyter_lmms_eval.client.errors import EvalServerError
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.conftest import Server, eventually
-from tests.processes import processes_of
+from tests.processes import GONE, processes_of
 from tests.tasks import write_task
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
@@ -46,7 +46,7 @@ def test_accepted_jobs_survive_kill_minus_nine(start_server: Start, slow_tasks: 
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     # Nobody orphans a device: the evaluation notices that its server is gone.
-    eventually(lambda: not processes_of(job), patience=8)
+    eventually(lambda: not processes_of(job), patience=GONE)
 
     second = start_server(*arguments, state_dir=tmp_path / "state")
     again = eventually(lambda: running(second, slow))
@@ -65,7 +65,7 @@ def test_no_rank_outlives_a_killed_server(start_server: Start, slow_tasks: Path)
     eventually(lambda: len(processes_of(job)) == 3)  # two ranks and their supervisor
     eventually(lambda: (server.client.get_job(job_id)["progress"] or {}).get("phase") == "scoring", patience=60)
     server.process.send_signal(signal.SIGKILL)
-    eventually(lambda: not processes_of(job), patience=5)
+    eventually(lambda: not processes_of(job), patience=GONE)
 
 
 def test_a_running_job_is_cancelled_with_all_its_processes(start_server: Start, slow_tasks: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_specification_with_secrets_does_not_stay(server: Server) -> None:
 def test_health_answers_while_the_catalog_is_built(start_server: Start) -> None:
     server = start_server()
     headers = {"Authorization": f"Bearer {server.token}"}
-    with ThreadPoolExecutor(1) as pool, httpx.Client(headers=headers) as http:
+    with ThreadPoolExecutor(1) as pool, httpx.Client(headers=headers, timeout=30) as http:
         tasks = pool.submit(server.client.list_tasks)
         answered = 0
         while not tasks.done():

@@ -19,6 +19,7 @@ from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from jupyter_lmms_eval.engine.environment import evaluation_environment
 from jupyter_lmms_eval.engine.template import Template
 from tests.conftest import Server, eventually
+from tests.processes import GONE
 from tests.tasks import write_task
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
@@ -140,7 +141,7 @@ def test_a_killed_server_leaves_no_template(start_server: Start, own_task: Calla
     template = template_of(server)
     family = eventually(lambda: len(found := template.children(recursive=True)) == 2 and found, patience=60)
     server.process.send_signal(signal.SIGKILL)
-    eventually(lambda: not any(process.is_running() for process in (template, *family)), patience=8)
+    eventually(lambda: not any(process.is_running() for process in (template, *family)), patience=GONE)
 
 
 def test_who_is_told_of_an_evaluation_can_end_it(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from jupyter_lmms_eval.demo.catalog import MODELS, TASKS_DIR, DemoModel
 from jupyter_lmms_eval.engine.workers import model_key
 from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 from tests.conftest import Server, eventually, run_server
+from tests.processes import GONE
 
-pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(600)]
 Start = Callable[..., Server]
 
 
@@ -401,7 +402,7 @@ def test_free_gives_devices_back_and_touches_no_job(two: Server) -> None:
 
 
 def test_a_model_goes_when_nobody_wants_it(start_server: Start) -> None:
-    server = start_server("--include-path", str(TASKS_DIR), "--keep-models", "0.5")
+    server = start_server("--include-path", str(TASKS_DIR), "--keep-models", "5")
     completed(server, DUMMY)
     assert kept(server) == ["dummy"]
     eventually(lambda: kept(server) == [None])
@@ -452,7 +453,7 @@ def test_nothing_stays_without_its_server(start_server: Start, number: signal.Si
     family = waiting(server)
     os.kill(server.process.pid, number)
     server.process.wait()
-    eventually(lambda: not any(lives(process) for process in family), patience=5)
+    eventually(lambda: not any(lives(process) for process in family), patience=GONE)
 
 
 def test_a_cancelled_job_takes_its_model_along(

@@ -18,7 +18,7 @@ import pytest
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from tests.conftest import Server, eventually
 from tests.disks import mounted
-from tests.processes import processes_of
+from tests.processes import GONE, processes_of
 
 PLUGIN = Path(__file__).parent / "plugin"
 TASK = "digits_read"
@@ -135,9 +135,9 @@ def kill(server: Server) -> None:
     server.process.wait()
 
 
-def gone(job: dict[str, Any], patience: float = 8) -> None:
+def gone(job: dict[str, Any]) -> None:
     """Wait until no process evaluates a job any more."""
-    eventually(lambda: not processes_of(job), patience=patience)
+    eventually(lambda: not processes_of(job), patience=GONE)
 
 
 def evaluating(server: Server) -> list[psutil.Process]:

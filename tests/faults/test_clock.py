@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_lmms_eval.discovery import running_servers
 from tests.conftest import eventually
-from tests.processes import supervisor_of
+from tests.processes import GONE, supervisor_of
 
 from .conftest import PLUGIN, Place, answering, finished, kill, right_answers, samples
 
@@ -29,7 +29,7 @@ def test_set_back_while_a_job_runs(place: Place, clock: tuple[Path, dict[str, st
     file, environment = clock
     server = place.start(**environment)
     before = server.client.health()["timestamp"]
-    first = server.client.evaluate(**place.request(100))["job_id"]
+    first = server.client.evaluate(**place.request(250))["job_id"]
     second = server.client.evaluate(**place.request(4, delay=0))["job_id"]
     job = answering(server, first)
     file.write_text("-7200")
@@ -40,7 +40,7 @@ def test_set_back_while_a_job_runs(place: Place, clock: tuple[Path, dict[str, st
     progress = answering(server, first, least=job["progress"]["samples_done"] + 20)["progress"]
     assert progress["rate"] is None or 0 < progress["rate"] < 25
     assert progress["eta_seconds"] is None or 0 < progress["eta_seconds"] < 60
-    for job_id, limit in ((first, 100), (second, 4), (third, 4)):
+    for job_id, limit in ((first, 250), (second, 4), (third, 4)):
         job = finished(server, job_id)
         assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(limit))
         assert job["attempts"][0]["seconds"] > 0
@@ -50,13 +50,13 @@ def test_set_back_while_a_job_runs(place: Place, clock: tuple[Path, dict[str, st
 def test_set_back_between_two_servers(place: Place, clock: tuple[Path, dict[str, str]]) -> None:
     file, environment = clock
     first = place.start(**environment)
-    job_id = first.client.evaluate(**place.request(100))["job_id"]
+    job_id = first.client.evaluate(**place.request(250))["job_id"]
     supervisor = supervisor_of(answering(first, job_id))
     supervisor.suspend()  # it must be found and ended by the next server
     file.write_text("-7200")
     assert first.record.id in [server.record.id for server in running_servers()]
     kill(first)
     second = place.start(**environment)
-    eventually(lambda: not supervisor.is_running(), patience=15)
+    eventually(lambda: not supervisor.is_running(), patience=GONE)
     job = finished(second, job_id)
-    assert (job["status"], job["attempt"], samples(job)) == ("completed", 2, right_answers(100))
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 2, right_answers(250))

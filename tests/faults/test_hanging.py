@@ -11,7 +11,7 @@ from tests.processes import ranks_of, supervisor_of
 from .conftest import Place, answering, finished, gone, right_answers, samples
 
 pytestmark = [pytest.mark.evaluation, pytest.mark.timeout(240)]
-IMPATIENT = ("--stall-seconds", "3", "--stall-factor", "3")
+IMPATIENT = ("--stall-seconds", "8", "--stall-factor", "3")
 
 
 def test_a_model_that_never_answers(place: Place) -> None:

@@ -34,11 +34,11 @@ def stored_status(state: Path, job_id: str) -> str:
 
 def test_a_job_that_ends_meanwhile_is_completed(place: Place) -> None:
     server, state = place.start(), place.root / "state"
-    job_id = server.client.evaluate(**place.request(40))["job_id"]
+    job_id = server.client.evaluate(**place.request(160))["job_id"]
     answering(server, job_id)
     with held(state):
         job = finished(server, job_id)
-        assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(40))
+        assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(160))
         assert stored_status(state, job_id) == "running"
     eventually(lambda: stored_status(state, job_id) == "completed")
 
@@ -47,7 +47,7 @@ def test_a_job_that_begins_meanwhile_displaces_the_models_in_its_way(place: Plac
     server = place.start("--cpu-slots", "2")
     finished(server, server.client.evaluate(**place.request(4, delay=0))["job_id"])
     hang(server)
-    running = server.client.evaluate(**place.request(60))["job_id"]
+    running = server.client.evaluate(**place.request(160))["job_id"]
     answering(server, running)
     both = server.client.evaluate(**place.request(4, delay=0.001, num_gpus=2, device="cpu"))["job_id"]
     with held(place.root / "state"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import eventually
-from tests.processes import processes_of, ranks_of, supervisor_of
+from tests.processes import GONE, processes_of, ranks_of, supervisor_of
 
 from .conftest import (
     Place,
@@ -47,7 +47,7 @@ def test_server(place: Place) -> None:
 
 def test_server_that_has_not_yet_heard_of_the_end(place: Place) -> None:
     first = place.start()
-    job_id = first.client.evaluate(**place.request(40))["job_id"]
+    job_id = first.client.evaluate(**place.request(160))["job_id"]
     job = answering(first, job_id)
     first.process.send_signal(signal.SIGSTOP)
     eventually(Path(job["job_dir"], "outcome-1-0.json").exists)
@@ -56,8 +56,8 @@ def test_server_that_has_not_yet_heard_of_the_end(place: Place) -> None:
     second = place.start()
     job = finished(second, job_id)
     # What was done is not done again.
-    assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(40))
-    assert job["progress"]["samples_done"] == 40
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(160))
+    assert job["progress"]["samples_done"] == 160
     assert max(place.asked().values()) == 1
 
 
@@ -98,7 +98,7 @@ def test_server_that_is_told_to_stop_is_gone_after_its_evaluations(place: Place,
 
 def test_server_and_supervisor_in_the_same_moment(place: Place) -> None:
     server = place.start("--cpu-slots", "2")
-    job_id = server.client.evaluate(**place.request(LIMIT, num_gpus=2, device="cpu"))["job_id"]
+    job_id = server.client.evaluate(**place.request(400, delay=0.4, num_gpus=2, device="cpu"))["job_id"]
     job = answering(server, job_id)
     assert len(ranks_of(job)) == 2
     # Nobody is left who could end the ranks: they must go by themselves.
@@ -106,7 +106,7 @@ def test_server_and_supervisor_in_the_same_moment(place: Place) -> None:
     server.process.send_signal(signal.SIGSTOP)
     os.kill(supervisor, signal.SIGKILL)
     kill(server)
-    gone(job, patience=5)
+    gone(job)
 
 
 def test_a_group_that_lost_its_supervisor_is_ended_by_the_next_server(place: Place) -> None:
@@ -119,7 +119,7 @@ def test_a_group_that_lost_its_supervisor_is_ended_by_the_next_server(place: Pla
     kill(first)
     assert processes_of(job)
     second = place.start()
-    eventually(lambda: not supervisor.is_running(), patience=15)
+    eventually(lambda: not supervisor.is_running(), patience=GONE)
     job = finished(second, job_id)
     assert (job["status"], samples(job)) == ("completed", right_answers(LIMIT))
 

@@ -59,7 +59,7 @@ def test_two_servers_for_one_device(place: Place) -> None:
 
 def test_a_killed_server_gives_its_device_back(place: Place) -> None:
     one = place.start(state_dir=place.root / "one")
-    job = answering(one, one.client.evaluate(**place.request(400))["job_id"])
+    job = answering(one, one.client.evaluate(**place.request(400, delay=0.2))["job_id"])
     two = place.start(state_dir=place.root / "two")
     second = two.client.evaluate(**place.request(4, delay=0))["job_id"]
     kill(one)

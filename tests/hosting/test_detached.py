@@ -57,7 +57,7 @@ def test_it_starts_is_reused_and_is_stopped(tmp_path: Path) -> None:
     finally:
         began = time.monotonic()
         assert stop_by_record(outcome.record)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 12
     assert not psutil.pid_exists(outcome.record.pid)  # no zombie either
     assert stop_by_record(outcome.record)  # already gone
 

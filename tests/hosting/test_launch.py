@@ -242,4 +242,4 @@ def test_shutdown_with_a_running_job_and_an_open_stream_is_quick(start_server: S
         eventually(lambda: server.client.get_job(job["job_id"])["status"] == "running")
         began = time.monotonic()
         assert server.end(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20

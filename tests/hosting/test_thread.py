@@ -41,7 +41,7 @@ def test_it_starts_answers_and_stops(tmp_path: Path, capfd: pytest.CaptureFixtur
         assert client.health()["server_id"] == outcome.record.id
         began = time.monotonic()
         assert lifecycle.stop()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 7
         assert not client.is_healthy()
     assert not lifecycle.stop()
     assert outcome.record.id not in {record.id for record in read_records()}

@@ -16,6 +16,7 @@ from jupyter_lmms_eval.client.errors import EvalServerError
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
 from jupyter_lmms_eval.protocol.run import RunFiles
 from tests.conftest import Server, eventually, run_server
+from tests.processes import GONE
 from tests.security.conftest import everything_in
 
 pytestmark = pytest.mark.evaluation
@@ -85,7 +86,7 @@ def test_a_secret_reaches_the_evaluation_and_nothing_else(server: Server, tmp_pa
     assert told(seen) == [KEY, BEARER, JUDGE], "the model was given them"
     assert told(heard(server, job_id)) == []
     assert server.client.logs(job_id)["text"].count("[redacted]") >= 2
-    eventually(lambda: told(everything_in(server.state_dir, but="output" if text else "")) == [], patience=5)
+    eventually(lambda: told(everything_in(server.state_dir, but="output" if text else "")) == [], patience=GONE)
     assert list((server.state_dir / "secrets").glob("*.json")) == []
     again = server.client.evaluate(**request(tmp_path / "seen", text=text), idempotency_key=f"cell {text}")
     assert (again["job_id"], again["created"]) == (job_id, False)
@@ -117,7 +118,7 @@ def test_a_killed_server_leaves_a_job_that_still_has_its_secrets(start_server: S
     second = start_server(*SETTINGS, "--fresh-processes", state_dir=tmp_path / "state", **ENVIRONMENT)
     assert second.client.wait_for_job(job_id, poll_interval=0.2, verbose=False)["status"] == "completed"
     assert KEY in (tmp_path / "seen").read_text()
-    eventually(lambda: told(everything_in(tmp_path / "state")) == [], patience=5)
+    eventually(lambda: told(everything_in(tmp_path / "state")) == [], patience=GONE)
     assert not stranger.exists()
 
 
@@ -129,7 +130,7 @@ def test_a_failed_job_tells_no_secret_and_needs_it_again(server: Server, tmp_pat
     failed = server.client.get_job(job_id)
     assert failed["failure"]["message"].startswith("401 for [redacted]")
     assert told(heard(server, job_id)) == []
-    eventually(lambda: told(everything_in(server.state_dir, but="output")) == [], patience=5)
+    eventually(lambda: told(everything_in(server.state_dir, but="output")) == [], patience=GONE)
     with pytest.raises(EvalServerError, match=r"secrets in model_args of job .* were deleted when it ended") as refused:
         server.client.retry_job(job_id)
     assert refused.value.status_code == 422
@@ -140,7 +141,7 @@ def test_a_failed_job_tells_no_secret_and_needs_it_again(server: Server, tmp_pat
     with pytest.raises(RuntimeError):
         server.client.wait_for_job(job_id, poll_interval=0.2, verbose=False)
     assert OTHER_KEY in (tmp_path / "seen").read_text()
-    eventually(lambda: told(everything_in(server.state_dir, but="output")) == [], patience=5)
+    eventually(lambda: told(everything_in(server.state_dir, but="output")) == [], patience=GONE)
 
 
 def test_a_model_in_memory_is_not_used_with_the_key_of_another(server: Server, tmp_path: Path) -> None:

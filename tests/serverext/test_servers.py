@@ -20,6 +20,7 @@ from jupyter_lmms_eval.serverext import launching
 from jupyter_lmms_eval.serverext.child import read_arguments
 from jupyter_lmms_eval.serverext.refusal import Refusal
 from tests.conftest import Server, eventually
+from tests.processes import GONE
 from tests.serverext.conftest import BASE, Jupyter
 
 
@@ -99,7 +100,7 @@ def test_a_server_is_started_is_used_again_and_is_stopped(jupyter: Jupyter, tmp_
             stopped = client.delete(f"/lmms-eval/servers/{info['id']}", timeout=60)
         assert stopped.status_code == 204
         assert info["id"] not in client.get("/lmms-eval/servers").text
-    eventually(lambda: not psutil.pid_exists(info["pid"]), patience=5)
+    eventually(lambda: not psutil.pid_exists(info["pid"]), patience=GONE)
 
 
 def test_a_wish_that_cannot_be_met_is_refused(jupyter: Jupyter) -> None:
