@@ -18,6 +18,7 @@ from ..protocol.secrets import secret_fields
 from . import startup
 from .events import EventLog, Phases
 from .failure import failure_of
+from .gpu_memory import promised_part, take_no_more_than
 from .records import write_atomically
 from .resident import Resident
 from .spec import read_spec
@@ -86,8 +87,8 @@ class Evaluation:
         manager = TaskManager(request.verbosity, include_path=options.include_path, model_name=request.model)
         tasks = match_tasks(request.tasks, manager.all_tasks)
         accelerator = self._join_ranks()
-        if request.gpu_memory is not None and self.spec.device_kind == "cuda":
-            _take_no_more_than(request.gpu_memory)
+        if (part := promised_part(self.spec)) is not None:
+            take_no_more_than(part)
         self.answering = Answering(
             self.journal, self.counter, self.events, self.phases, self.errors_logged, self.spec.attempt, self.turns
         )
@@ -210,14 +211,6 @@ class Evaluation:
             )
         if outcome.status == "ok":
             self.phases.enter("done")
-
-
-def _take_no_more_than(memory: float) -> None:
-    """Fail like a full GPU beyond so many GiB, which are what the others on it were promised."""
-    import torch
-
-    total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, memory * 2**30 / total), 0)
 
 
 @cache

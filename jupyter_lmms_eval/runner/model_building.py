@@ -10,6 +10,7 @@ from typing import Any
 
 from ..protocol.jobs import EvaluateRequest
 from ..protocol.run import RunSpec
+from .gpu_memory import engine_part, promised_part
 from .optional_packages import OptionalPackages
 from .resident import Resident
 
@@ -51,7 +52,12 @@ def accepted_by(model_class: type) -> Accepted:
 
 
 def constructor_arguments(
-    given: dict[str, Any], accepted: Accepted, request: EvaluateRequest, device_kind: str, ranks: int = 1
+    given: dict[str, Any],
+    accepted: Accepted,
+    request: EvaluateRequest,
+    device_kind: str,
+    ranks: int = 1,
+    gpu_part: float | None = None,
 ) -> dict[str, Any]:
     """Decide a model's constructor arguments.
 
@@ -70,6 +76,8 @@ def constructor_arguments(
         ``cpu`` or ``cuda``.
     ranks
         Processes that share the work.
+    gpu_part
+        The part of its GPU that it was promised; None: the whole.
     """
     added: dict[str, Any] = {}
     if request.batch_size is not None or accepted.anything or "batch_size" in accepted.names:
@@ -80,6 +88,8 @@ def constructor_arguments(
         added.update({name: "cpu" for name in ("device", "device_map") if name in accepted.names})
     elif ranks == 1 and "device" in accepted.names and (device := _device_inside(request.device)):
         added["device"] = device
+    if gpu_part is not None and (name := engine_part(accepted.names, given)):
+        added[name] = gpu_part
     return {**added, **given}
 
 
@@ -137,8 +147,9 @@ class ModelFactory:
         given = request.model_args if request.model_args is not None else {}
         if isinstance(given, str):
             given = simple_parse_args_string(given)
+        accepted = accepted_by(self._class)
         arguments = constructor_arguments(
-            given, accepted_by(self._class), request, self._spec.device_kind, self._spec.ranks
+            given, accepted, request, self._spec.device_kind, self._spec.ranks, promised_part(self._spec)
         )
         before = dict(os.environ)
         try:
@@ -146,6 +157,6 @@ class ModelFactory:
         except TypeError as error:
             raise self._packages.explain(error, self._class) from error
         if self._spec.keep:
-            self._resident.keep(model, given, before)
+            self._resident.keep(model, given, before, sized=engine_part(accepted.names, given) is not None)
         self._built(model, given)
         return model

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from ..protocol.run import LOOK, NextAttempt, RunFiles
+from ..protocol.run import LOOK, NextAttempt, RunFiles, RunSpec
 from . import startup
 from .dataset_cache import DatasetCache
 from .environment import rank_environment
@@ -85,10 +85,15 @@ class KeptModel:
         Its ``model_args`` as an object.
     environment
         The variables that building it has set.
+    sized
+        Whether its engine took a part of the GPU for good when it was built.
     """
 
-    def __init__(self, model: Any, arguments: dict[str, Any], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, model: Any, arguments: dict[str, Any], environment: Mapping[str, str], *, sized: bool = False
+    ) -> None:
         self._model = model
+        self._sized = sized
         self.arguments = arguments
         self.environment = environment
         self._state = ModelState(model)
@@ -109,6 +114,12 @@ class KeptModel:
         """Say what makes it another model than a new one would be, or None."""
         if fingerprint_of_arguments(self.arguments) != self._weights:
             return "other weights lie where the model was loaded from"
+        return None
+
+    def too_large_for(self, spec: RunSpec) -> str | None:
+        """Say why a job that may take a part of the GPU only cannot have it, or None."""
+        if self._sized and spec.request.gpu_memory is not None:
+            return "its engine takes more of the GPU than the job may"
         return None
 
     @property
@@ -161,19 +172,19 @@ class Resident:
     _environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     _began: int = field(default_factory=time.time_ns)
 
-    def keep(self, model: Any, arguments: dict[str, Any], before: Mapping[str, str]) -> None:
+    def keep(self, model: Any, arguments: dict[str, Any], before: Mapping[str, str], *, sized: bool = False) -> None:
         """Keep a model that was just built, if this rank may stay.
 
         Parameters
         ----------
-        model, arguments
+        model, arguments, sized
             See `KeptModel`.
         before
             The environment before it was built.
         """
         if self.talk is not None:
             changes = {name: value for name, value in os.environ.items() if before.get(name) != value}
-            self.kept = KeptModel(model, arguments, changes)
+            self.kept = KeptModel(model, arguments, changes, sized=sized)
 
     def newly_imported(self) -> list[str]:
         """Return the installed modules that were imported since the process was forked, once."""
@@ -203,7 +214,7 @@ class Resident:
             another = self._next_order(connection, kept)
             spec = read_spec(RunFiles(another.job_dir), another.attempt)
             environment = rank_environment(another.environment, spec, 0)
-            if why := self._other(environment):
+            if why := self._other(environment) or kept.too_large_for(spec):
                 _refuse(connection, why)
             os.chdir(another.job_dir)
             os.environ.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from jupyter_lmms_eval.protocol.jobs import EvaluateRequest
 from jupyter_lmms_eval.protocol.run import RunSpec
 from jupyter_lmms_eval.runner.chunking import ChunkSizes, next_chunk_size, sizes_for
 from jupyter_lmms_eval.runner.environment import rank_environment
-from jupyter_lmms_eval.runner.model_building import Accepted, accepted_by, constructor_arguments
+from jupyter_lmms_eval.runner.gpu_memory import engine_part, part_of
+from jupyter_lmms_eval.runner.model_building import Accepted, ModelFactory, accepted_by, constructor_arguments
+from jupyter_lmms_eval.runner.optional_packages import OptionalPackages
 from jupyter_lmms_eval.runner.options import check, match_tasks, model_args_text, seed_text
+from jupyter_lmms_eval.runner.resident import KeptModel, Resident
 from jupyter_lmms_eval.runner.saving import model_name_of
 from jupyter_lmms_eval.runner.upstream_fixes import samples_of
 
@@ -60,6 +64,60 @@ def test_whatever_is_asked_for_on_a_machine_with_gpus_is_a_device_of_torch(asked
     assert granted, "the server takes the word"
     arguments = constructor_arguments({}, DEVICES, request(device=asked), "cuda")
     assert torch.device(arguments.get("device", "cuda")).type == granted[0].partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "given_", "expected"),
+    [
+        ({"gpu_memory_utilization"}, {}, {"gpu_memory_utilization": 0.25}),
+        ({"mem_fraction_static"}, {}, {"mem_fraction_static": 0.25}),
+        ({"gpu_memory_utilization"}, {"gpu_memory_utilization": 0.5}, {"gpu_memory_utilization": 0.5}),
+        (set(), {"response": "7"}, {"response": "7"}),
+    ],
+)
+def test_an_engine_is_told_which_part_of_the_gpu_it_may_take(
+    accepted: set[str], given_: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    asked, takes = request(gpu_memory=6), Accepted(frozenset(accepted))
+    assert constructor_arguments(given_, takes, asked, "cuda", 1, part_of(6, 24 << 30)) == expected
+    assert constructor_arguments(given_, takes, request(), "cuda") == given_
+
+
+@pytest.mark.parametrize("module", ["simple.vllm", "chat.vllm", "chat.vllm_generate"])
+def test_the_adapters_of_lmms_eval_take_the_part(module: str) -> None:
+    adapters = vars(pytest.importorskip(f"lmms_eval.models.{module}")).values()
+    own = [each for each in adapters if isinstance(each, type) and each.__module__ == f"lmms_eval.models.{module}"]
+    assert [engine_part(accepted_by(each).names, {"model": "a/b"}) for each in own] == ["gpu_memory_utilization"]
+
+
+@pytest.mark.parametrize(("kind", "part"), [("cuda", 0.125), ("cpu", 0.8)])
+def test_the_part_is_of_the_gpu_that_the_process_sees(monkeypatch: pytest.MonkeyPatch, kind: str, part: float) -> None:
+    pytest.importorskip("lmms_eval")
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {0: SimpleNamespace(total_memory=80 << 30)}.__getitem__)
+
+    class Engine:
+        def __init__(self, gpu_memory_utilization: float = 0.8) -> None:
+            self.part = gpu_memory_utilization
+
+    asked = spec(device_kind=kind).model_copy(update={"request": request(gpu_memory=10)})
+    factory = ModelFactory(Engine, asked, OptionalPackages(), Resident(None), lambda _model, _arguments: None)
+    assert factory.create_from_arg_string("").part == part
+
+
+@pytest.mark.parametrize(("sized", "memory", "fits"), [(True, 6, False), (True, None, True), (False, 6, True)])
+def test_an_engine_that_has_the_whole_gpu_serves_no_job_with_a_part_of_it(
+    sized: bool, memory: float | None, fits: bool
+) -> None:
+    pytest.importorskip("torch")
+    kept = KeptModel(SimpleNamespace(), {}, {}, sized=sized)
+    asked = spec().model_copy(update={"request": request(gpu_memory=memory)})
+    assert (kept.too_large_for(asked) is None) == fits
+
+
+def test_more_than_there_is_is_all_of_it() -> None:
+    assert part_of(90, 80 << 30) == 1.0
+    assert part_of(0.5, 80 << 30) == pytest.approx(0.00625)
 
 
 def test_parameters_are_read_through_the_bases() -> None:
