@@ -313,6 +313,8 @@ class Dispatcher:
         """Let a job be over, or try it again."""
         self._ledger.figures.timed(ending.timings)
         failure = ending.failure
+        if failure is not None and failure.cause is FailureCause.DEVICE:
+            self._surroundings.avoid(run.plan.devices, _first_line(failure))
         attempts = _closed(
             job.info.attempts, ending.ended, run.seconds, run.progress.samples_done, failure, run.start_kind
         )
@@ -397,9 +399,13 @@ def _closed(
         "seconds": round(seconds, 3),
         "samples_done": samples_done,
         "cause": failure.cause if failure else None,
-        "message": failure.message.strip().splitlines()[0] if failure and failure.message.strip() else "",
+        "message": _first_line(failure) if failure else "",
     }
     return [*attempts[-MOST_ATTEMPTS:-1], attempts[-1].model_copy(update=changes)]
+
+
+def _first_line(failure: Failure) -> str:
+    return next(iter(failure.message.strip().splitlines()), "")
 
 
 def _nothing_to_score(failure: Failure | None) -> bool:

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 # How long a killed evaluation may take to vanish from its GPU, and how often to look.
 LEAVING_SECONDS = 10.0
 LEAVING_POLL_SECONDS = 0.05
+# A GPU that failed gets no job for so long: the next would only fail too, while others may be free.
+AVOIDING_SECONDS = 120.0
 # What a file system says that has no locks. Anything else may be over in a moment.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
@@ -66,6 +68,8 @@ class Surroundings:
         self._folder = folder
         self._reserve = reserve
         self._locks: DeviceLocks | None = None
+        # By device: why it is avoided, and until when by time.monotonic.
+        self._avoided: dict[str, tuple[str, float]] = {}
         self.notices: list[str] = list(devices.notices)
         try:
             self._locks = DeviceLocks(device_locks_folder(), devices.uuids)
@@ -105,6 +109,9 @@ class Surroundings:
         """Return the devices that cannot be used, and why, in words; blocking."""
         reasons = {device: self._devices.blocked(device) for device in self._devices.ids if device not in held}
         found = {device: reason for device, reason in reasons.items() if reason}
+        for device, (reason, until) in self._avoided.items():
+            if device not in held and time.monotonic() < until:
+                found.setdefault(device, reason)
         if self._locks is not None:
             try:
                 found |= self._locks.foreign(held)
@@ -113,6 +120,21 @@ class Surroundings:
                     unknown = f"it cannot be seen whether another server uses it ({error})"
                     found |= {device: unknown for device in self._devices.ids if device not in held}
         return found
+
+    def avoid(self, devices: Sequence[str], why: str) -> None:
+        """Keep jobs for a while from GPUs of which one failed.
+
+        Parameters
+        ----------
+        devices
+            The devices of the job that found it.
+        why
+            What it found, in a line.
+        """
+        for device in devices:
+            if device.startswith("cuda:"):
+                reason = f"{device} failed a job ({why}) and is tried again later"
+                self._avoided[device] = (reason, time.monotonic() + AVOIDING_SECONDS)
 
     def take(self, devices: Sequence[str], holder: str) -> HeldLocks | None:
         """Book devices on the whole machine; see `DeviceLocks.take`. None also if that is not possible just now."""
