@@ -1,3 +1,16 @@
+import { configure } from '@testing-library/react';
+import { vi } from 'vitest';
+
+// Machines may be busy. Files share `vi`: it is changed once.
+const PATIENCE = 10_000;
+const { waitFor } = vi;
+configure({ asyncUtilTimeout: PATIENCE });
+if (waitFor.name !== 'waitLonger') {
+  vi.waitFor = function waitLonger(check, options) {
+    return waitFor(check, typeof options === 'number' ? options : { timeout: PATIENCE, ...options });
+  };
+}
+
 // What Lumino and JupyterLab touch when they are imported, and jsdom does not have.
 
 class NoDragEvent extends MouseEvent {

@@ -3,20 +3,16 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import { StateDB } from '@jupyterlab/statedb';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
-import { act, configure, screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CommandIDs } from '../../commandids';
 import type { FormWidget } from '../../views/form/widget';
 import { form } from '../form';
 import { Stage } from './stage';
 
 type Opened = MainAreaWidget<FormWidget>;
-
-// Machines may be busy.
-configure({ asyncUtilTimeout: 10_000 });
-vi.setConfig({ testTimeout: 30_000 });
 
 let stage: Stage;
 let state: StateDB;

@@ -2,7 +2,7 @@ import { Sanitizer } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
-import { act, cleanup, configure, fireEvent, render, screen, within } from '@testing-library/react';
+import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import React from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../../api/connection';
@@ -15,9 +15,6 @@ import { JobView, type JobTab } from '../JobView';
 const trans = nullTranslator.load('test');
 const sanitizer = new Sanitizer();
 
-// Machines may be busy.
-configure({ asyncUtilTimeout: 10_000 });
-vi.setConfig({ testTimeout: 30_000 });
 afterEach(cleanup);
 
 function job(more: Partial<JobInfo>): JobInfo {

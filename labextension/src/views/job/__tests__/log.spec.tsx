@@ -1,8 +1,8 @@
 import { Sanitizer } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { act, cleanup, configure, fireEvent, render, screen } from '@testing-library/react';
+import { act, cleanup, fireEvent, render, screen } from '@testing-library/react';
 import React from 'react';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Refusal } from '../../../api/connection';
 import type { LogChunk } from '../../../api/wire';
 import { LogView } from '../LogView';
@@ -10,9 +10,6 @@ import { LogView } from '../LogView';
 const trans = nullTranslator.load('test');
 const sanitizer = new Sanitizer();
 
-// Machines may be busy.
-configure({ asyncUtilTimeout: 10_000 });
-vi.setConfig({ testTimeout: 30_000 });
 afterEach(cleanup);
 
 /** A log that answers as the server does. */
@@ -49,7 +46,7 @@ describe('a log', () => {
     const { rerender } = render(view(source));
     expect((await screen.findByRole('log')).textContent).toContain('first line');
     source.text += 'second line\n';
-    expect(await screen.findByText(/second line/, {}, { timeout: 8000 })).toBeTruthy();
+    expect(await screen.findByText(/second line/)).toBeTruthy();
     rerender(view(source, { active: false }));
     const asked = source.asked.length;
     await act(async () => new Promise(done => setTimeout(done, 1500)));

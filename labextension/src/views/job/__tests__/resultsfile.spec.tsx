@@ -1,6 +1,6 @@
 import type { Contents } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
-import { cleanup, configure, fireEvent, render, screen, within } from '@testing-library/react';
+import { cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import React from 'react';
@@ -10,9 +10,6 @@ import { ResultsView } from '../ResultsView';
 import { chosen, parseSamples, taskOf } from '../samplesfile';
 import { LARGEST_FILE } from '../samplesource';
 
-// Machines may be busy.
-configure({ asyncUtilTimeout: 10_000 });
-vi.setConfig({ testTimeout: 30_000 });
 afterEach(cleanup);
 
 const trans = nullTranslator.load('test');
