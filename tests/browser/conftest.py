@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pytest
 
 from tests.browser.notebook import Notebook
 from tests.conftest import Server, run_server
+from tests.ports import free_port
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGUMENTS = [
@@ -96,10 +96,7 @@ def run_lab(
     # A question about news would cover the page.
     news = {"fetchNews": "false", "checkForUpdates": False}
     _write(folders["settings"] / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings", news)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(8)
+    port, token = free_port(), secrets.token_hex(8)
     environment = {
         **os.environ,  # with the runtime directory of the tests, in which kernels find the tests' servers
         "JUPYTER_CONFIG_DIR": str(folders["config"]),

@@ -42,7 +42,8 @@ def servers(own_lab: Lab) -> Iterator[Callable[[], list[dict[str, object]]]]:
     """List the servers as Jupyter does; those that a test leaves are ended."""
 
     def listed() -> list[dict[str, object]]:
-        answer = httpx.get(f"{own_lab.url}/lmms-eval/servers", headers={"Authorization": f"token {own_lab.token}"})
+        headers = {"Authorization": f"token {own_lab.token}"}
+        answer = httpx.get(f"{own_lab.url}/lmms-eval/servers", headers=headers, timeout=60)
         return list(answer.raise_for_status().json()["servers"])
 
     yield listed

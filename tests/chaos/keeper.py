@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +13,7 @@ from contextlib import suppress
 import psutil
 
 from jupyter_lmms_eval.demo.catalog import TASKS_DIR
+from tests.ports import free_port
 
 from .folders import Folders
 from .memory import Memory
@@ -24,8 +23,6 @@ from .rest import Rest
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 GONE_SECONDS = 60.0
-# Below what systems give to connections of their own accord, so that nobody has it when the server comes back.
-_PORTS = range(20000, 30000)
 _TOKEN = "chaos"
 
 ARGUMENTS = (
@@ -52,7 +49,7 @@ class Keeper:
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._watches: list[threading.Thread] = []
-        self.port = _free_port()
+        self.port = free_port()
         self.token = _TOKEN
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest = Rest(self.url, _TOKEN, memory.server_error)
@@ -163,17 +160,3 @@ class Keeper:
         self._memory.took("server killed until its processes are gone", time.monotonic() - killed)
         for process in left:
             self._memory.incident(f"outlived its killed server by {GONE_SECONDS:.0f} s: {describe(process)}")
-
-
-def _free_port() -> int:
-    # Begun at a place of its own: two runs at once must not choose the same one.
-    first = os.getpid() % len(_PORTS)
-    for port in (*_PORTS[first:], *_PORTS[:first]):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(port)
-    raise AssertionError("no port is free")

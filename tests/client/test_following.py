@@ -21,6 +21,7 @@ from jupyter_lmms_eval.client.waiting import left_to_sleep, next_look
 from tests.api.seeding import waiting_jobs
 from tests.client.speaking_server import SpeakingServer, make_job
 from tests.conftest import IMPORTS_NOTHING, Server
+from tests.ports import free_port
 
 Start = Callable[..., Server]
 STREAM = 'id: 4\n\n: still here\n\nevent: job\nid: 7\ndata: {"job_id": "ä"}\n\nevent: restarted\nid: 2\ndata: {}\n\n'
@@ -116,8 +117,8 @@ def test_both_clients_hear_of_changes_as_they_happen(start_server: Start, tmp_pa
 
 def test_a_listener_outlives_the_server_it_listens_to(start_server: Start, tmp_path: Path) -> None:
     jobs = waiting_jobs(tmp_path / "state", 2)
-    first = start_server(IMPORTS_NOTHING, "--cpu-slots", "1")
-    port = str(first.record.port)
+    port = str(free_port())
+    first = start_server(IMPORTS_NOTHING, "--cpu-slots", "1", "--port", port)
     told = first.client.events(first.client.changed_jobs(0)["revision"])
     timer = soon(lambda: httpx.delete(f"{first.url_with_token}/jobs/{jobs[0]}"))
     assert next(told)["job_id"] == jobs[0]

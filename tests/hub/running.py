@@ -6,12 +6,11 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ import psutil
 
 from tests.conftest import OFFLINE
 from tests.faults.conftest import PLUGIN
+from tests.ports import free_port
 
 # A hub is seldom at the root of its site.
 BASE = "/hub-at"
@@ -72,7 +72,7 @@ class Hub:
 @contextmanager
 def run_hub(root: Path) -> Iterator[Hub]:
     """Start a hub and end it, with the servers of its people."""
-    port, hub_port, proxy_port = _free_ports(3)
+    port, hub_port, proxy_port = free_port(), free_port(), free_port()
     token, log, homes = secrets.token_hex(16), root / "hub.log", root / "homes"
     homes.mkdir(parents=True)
     site = {
@@ -107,14 +107,6 @@ def run_hub(root: Path) -> Iterator[Hub]:
         yield hub
     finally:
         _end(process, root)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def _wait_for(hub: Hub) -> None:

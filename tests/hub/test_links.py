@@ -45,7 +45,7 @@ def test_a_job_is_submitted_by_a_page_and_its_log_is_read(ann: Person, served: S
 
 
 def test_nobody_gets_there_without_a_login(ann: Person, served: Served) -> None:
-    with httpx.Client(base_url=ann.hub.origin + served.way, trust_env=False) as stranger:
+    with httpx.Client(base_url=ann.hub.origin + served.way, timeout=60, trust_env=False) as stranger:
         for page in ("", "docs", "redoc"):
             answer = stranger.get(page)
             assert answer.status_code == 302, page

@@ -20,6 +20,7 @@ import pytest
 
 from tests.api.seeding import waiting_jobs
 from tests.conftest import IMPORTS_NOTHING, Server, alone, run_server
+from tests.ports import free_port
 
 # As a hub would have it: below a path, with an escaped character in it.
 BASE = "/user/jo%40example.org"
@@ -90,10 +91,7 @@ def _complete(answer: bytes) -> bool:
 @contextmanager
 def run_jupyter(root: Path, *options: str, base: str = BASE, **environment: str) -> Iterator[Jupyter]:
     root.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token, log = secrets.token_hex(16), root / "jupyter.log"
+    port, token, log = free_port(), secrets.token_hex(16), root / "jupyter.log"
     command = [
         sys.executable,
         "-m",
