@@ -41,6 +41,7 @@ class Health(ThreadingHTTPServer):
     def __init__(self, server_id: str) -> None:
         self.server_id, self.delay, self.status, self.seen = server_id, 0.0, 200, []
         self.body: bytes | None = None
+        self.together: threading.Barrier | None = None
         super().__init__(("127.0.0.1", 0), HealthAnswer)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -51,6 +52,8 @@ class HealthAnswer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.seen.append((self.path, self.headers.get("Authorization")))
         time.sleep(self.server.delay)
+        if self.server.together is not None:
+            self.server.together.wait()
         body = self.server.body or json.dumps({"status": "healthy", "server_id": self.server.server_id}).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
@@ -135,16 +138,27 @@ def test_a_corrected_clock_does_not_kill_a_server(
     assert len(running_servers()) == 1
 
 
+def test_all_servers_are_asked_at_once(make_record: Make, start_process: Start, serve: Callable[[str], Health]) -> None:
+    together = threading.Barrier(3, timeout=20)
+    for server_id in ("a", "b", "c"):
+        health = serve(server_id)
+        health.together = together
+        write_record(make_record(server_id, start_process().pid, url=health.url))
+    found = running_servers(timeout=60)
+    assert not together.broken, "each answers when all have been asked"
+    assert [server.liveness for server in found] == [Liveness.ALIVE] * 3
+
+
 def test_a_slow_silent_or_failing_server_is_busy_not_gone(
     make_record: Make, start_process: Start, serve: Callable[[str], Health]
 ) -> None:
     slow, failing = serve("slow"), serve("failing")
-    slow.delay, failing.status = 1.0, 503
+    slow.delay, failing.status = 10.0, 503
     for server_id, url in (("slow", slow.url), ("failing", failing.url), ("silent", "http://127.0.0.1:9")):
         write_record(make_record(server_id, start_process().pid, url=url))
     began = time.monotonic()
     found = running_servers(timeout=0.2)
-    assert time.monotonic() - began < 0.9, "all are asked at once"
+    assert time.monotonic() - began < 5, "nobody is waited for"
     assert {server.record.id for server in found} == {"slow", "failing", "silent"}
     assert {server.liveness for server in found} == {Liveness.BUSY}
 
@@ -180,7 +194,7 @@ def test_the_newest_server_that_answers_is_chosen(
         )
         time.sleep(0.05)
     write_record(make_record("newest-but-busy", start_process().pid))
-    address = find_server(timeout=0.5)
+    address = find_server(timeout=10)
     assert address.record is not None
     assert address.record.id == "new"
     assert address.token == "token of new"

@@ -49,6 +49,7 @@ class Ran:
 class Kernel:
     manager: KernelManager
     client: BlockingKernelClient
+    _heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def pid(self) -> int:
@@ -66,22 +67,29 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
+    def begun(self, message: str, timeout: float = 60) -> None:
+        """Wait until a cell has printed something; `finish` tells of it, too."""
+        self._hear(message, lambda got: got["msg_type"] == "stream", time.monotonic() + timeout)
+
     def finish(self, message: str, timeout: float = 60) -> Ran:
         """Wait for the end of a cell."""
         deadline = time.monotonic() + timeout
-        heard = []
-        while True:
-            got = self.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
-            if got["parent_header"].get("msg_id") != message:
-                continue
-            heard.append(got)
-            if got["msg_type"] == "status" and got["content"]["execution_state"] == "idle":
-                break
+        self._hear(message, lambda got: got["content"].get("execution_state") == "idle", deadline)
+        heard = self._heard.pop(message)
         while True:
             reply = self.client.get_shell_msg(timeout=max(0.01, deadline - time.monotonic()))
             if reply["parent_header"]["msg_id"] == message:
                 break
         return _ran(reply["content"], heard)
+
+    def _hear(self, message: str, enough: Callable[[dict[str, Any]], Any], deadline: float) -> None:
+        """Listen to what a cell shows, until something is among it."""
+        while True:
+            got = self.client.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
+            if got["parent_header"].get("msg_id") == message:
+                self._heard.setdefault(message, []).append(got)
+                if enough(got):
+                    return
 
     def complete(self, code: str) -> list[str]:
         reply = self.client.complete(code, len(code), reply=True, timeout=30)
@@ -125,12 +133,15 @@ OLD_KERNEL = os.environ.get("LMMS_EVAL_TEST_OLD_KERNEL")
 def run_kernel(folder: Path, name: str = "python3") -> Iterator[Kernel]:
     """Start a kernel in a folder and end it."""
     manager, client = start_new_kernel(kernel_name=name, cwd=str(folder))
+    # On a machine with much to do, a kernel that takes leave needs longer than Jupyter usually gives it.
+    usual, manager.shutdown_wait_time = manager.shutdown_wait_time, 60.0
     kernel = Kernel(manager, client)
     try:
         yield kernel
     finally:
         client.stop_channels()
         if manager.is_alive():
+            manager.shutdown_wait_time = usual
             manager.shutdown_kernel(now=False)
         manager.cleanup_resources()
 

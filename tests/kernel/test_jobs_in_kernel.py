@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_lmms_eval import EvalClient
 from tests.conftest import eventually
-from tests.processes import processes_of
+from tests.processes import GONE, processes_of
 from tests.tasks import Gated
 
 from .conftest import LOAD, Kernel, client_of, server_of, start_line
@@ -106,8 +106,8 @@ def test_a_job_outlasts_interrupts_and_survives_the_end_of_its_kernel(
     job_id = kernel.run("job.job_id").text.strip("'")
     job = eventually(lambda: scoring(client, job_id))
     before = {process.pid for process in processes_of(job)}
-    message = kernel.submit("job.wait()")
-    time.sleep(0.5)
+    message = kernel.submit("print('begun'); job.wait()")
+    kernel.begun(message)
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.finish(message).error
     time.sleep(0.5)
@@ -116,8 +116,8 @@ def test_a_job_outlasts_interrupts_and_survives_the_end_of_its_kernel(
 
     # Restart: the server takes leave, the job waits for the next one.
     kernel.manager.restart_kernel(now=False)
-    kernel.client.wait_for_ready(timeout=30)
-    assert processes_of(job) == []
+    kernel.client.wait_for_ready(timeout=60)
+    eventually(lambda: processes_of(job) == [], patience=GONE)
     kernel.run(LOAD)
     kernel.run(line)
     client = client_of(kernel)
@@ -130,10 +130,10 @@ def test_a_job_outlasts_interrupts_and_survives_the_end_of_its_kernel(
     record = server_of(kernel)
     began = time.monotonic()
     os.kill(kernel.pid, signal.SIGKILL)
-    eventually(lambda: not processes_of(job), patience=5)
+    eventually(lambda: not processes_of(job), patience=GONE)
     print(f"evaluation gone {time.monotonic() - began:.2f} s after SIGKILL of its kernel")
     kernel.manager.restart_kernel(now=True)
-    kernel.client.wait_for_ready(timeout=30)
+    kernel.client.wait_for_ready(timeout=60)
     assert record is not None
     gated.open()
     kernel.run(LOAD)
@@ -155,7 +155,7 @@ def test_a_forked_child_keeps_no_evaluation_alive(kernel: Kernel, gated: Gated, 
     child = int(kernel.run(fork).printed)
     try:
         os.kill(kernel.pid, signal.SIGKILL)
-        eventually(lambda: not processes_of(job), patience=5)
+        eventually(lambda: not processes_of(job), patience=GONE)
     finally:
         os.kill(child, signal.SIGKILL)
 

@@ -109,12 +109,12 @@ def test_help_is_that_of_the_parsers(served: Kernel) -> None:
 )
 def test_tab_completes(served: Kernel, typed: str, expected: set[str]) -> None:
     # What the server must be asked for may need a second Tab: the first never waits long.
-    eventually(lambda: expected <= set(served.complete(typed)), patience=5)
+    eventually(lambda: expected <= set(served.complete(typed)))
 
 
 def test_tab_completes_job_ids(served: Kernel) -> None:
     job_id = served.run("job.job_id").text.strip("'")
-    eventually(lambda: job_id in served.complete(f"%lmms_eval_server logs {job_id[:3]}"), patience=5)
+    eventually(lambda: job_id in served.complete(f"%lmms_eval_server logs {job_id[:3]}"))
 
 
 def test_a_command_line_can_be_pasted(served: Kernel) -> None:

@@ -15,6 +15,7 @@ import psutil
 from jupyter_lmms_eval.discovery import running_servers
 from jupyter_lmms_eval.discovery.records import read_records
 from tests.conftest import eventually
+from tests.processes import GONE
 
 from .conftest import LOAD, Kernel, client_of, server_of, start_line
 
@@ -32,7 +33,8 @@ def port_is_free(port: int) -> bool:
 def test_a_server_starts_in_moments_and_shows_no_secret(kernel: Kernel, tmp_path: Path) -> None:
     began = time.monotonic()
     ran = kernel.run(start_line(tmp_path / "state"))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
+    assert kernel.run("import sys; 'torch' in sys.modules").text == "False"
     record = server_of(kernel)
     assert record is not None
     assert ran.status == "ok"
@@ -91,7 +93,7 @@ def test_a_restarted_kernel_leaves_no_server(kernel: Kernel, tmp_path: Path) -> 
     record = server_of(kernel)
     assert record is not None
     kernel.manager.restart_kernel(now=False)
-    kernel.client.wait_for_ready(timeout=30)
+    kernel.client.wait_for_ready(timeout=60)
     assert record.id not in {one.id for one in read_records()}  # it took leave, and did not just die
     assert port_is_free(record.port)
     kernel.run(LOAD)
@@ -151,14 +153,12 @@ def test_a_second_notebook_finds_the_server_of_the_first(
 def test_the_server_answers_while_a_cell_computes(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run(start_line(tmp_path / "state"))
     client = client_of(kernel)
-    message = kernel.submit("import time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: sum(range(1000))")
-    time.sleep(0.3)
-    times = []
-    for _ in range(5):
-        began = time.monotonic()
-        assert client.is_healthy()
-        times.append(time.monotonic() - began)
-    assert sorted(times)[2] < 0.5
+    enough = tmp_path / "enough"
+    message = kernel.submit(f"print('begun')\nimport os\nwhile not os.path.exists({str(enough)!r}): sum(range(1000))")
+    kernel.begun(message)
+    # The cell does not end before all have been answered.
+    assert all(client.is_healthy() for _ in range(5))
+    enough.touch()
     assert kernel.finish(message).status == "ok"
 
 
@@ -200,8 +200,8 @@ def test_a_forked_child_does_not_keep_the_server(kernel: Kernel, tmp_path: Path)
 
 def test_interrupting_a_cell_leaves_the_server_alone(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run(start_line(tmp_path / "state"))
-    message = kernel.submit("import time; time.sleep(30)")
-    time.sleep(0.3)
+    message = kernel.submit("import time; print('begun', flush=True); time.sleep(60)")
+    kernel.begun(message)
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.finish(message).error
     assert client_of(kernel).is_healthy()
@@ -222,4 +222,4 @@ def test_a_detached_server_outlives_its_kernel(start_kernel: Callable[[], Kernel
     second.run(LOAD)
     assert f"runs already, as process {record.pid}" in second.run(start_line(tmp_path / "state")).text
     assert "is stopped" in second.run("%lmms_eval_server stop").printed
-    eventually(lambda: not psutil.pid_exists(record.pid), patience=5)
+    eventually(lambda: not psutil.pid_exists(record.pid), patience=GONE)
