@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from jupyter_lmms_eval.api import events
@@ -20,7 +21,7 @@ from jupyter_lmms_eval.engine.ledger import JobLedger
 from jupyter_lmms_eval.engine.queueing import JobQueue
 from jupyter_lmms_eval.engine.store import JobStore
 from tests.api.seeding import waiting_jobs
-from tests.conftest import IMPORTS_NOTHING, Server, run_server
+from tests.conftest import IMPORTS_NOTHING, Server, eventually, run_server
 
 Start = Callable[..., Server]
 
@@ -125,6 +126,12 @@ def test_a_job_is_waited_for_until_its_status_is_another_one(http: httpx.Client,
     assert http.get(f"/jobs/{jobs[1]}?while=cancelled&wait=60").json()["status"] == "cancelled"
 
 
+def connections(server: Server) -> int:
+    """How many programs are connected to a server."""
+    found = psutil.Process(server.process.pid).net_connections("tcp")
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in found)
+
+
 def test_open_questions_and_streams_do_not_keep_a_server_from_stopping(
     waiting: Server, jobs: list[str], http: httpx.Client
 ) -> None:
@@ -144,6 +151,7 @@ def test_open_questions_and_streams_do_not_keep_a_server_from_stopping(
     asked = [threading.Thread(target=ask, args=[path]) for path in paths]
     for thread in asked:
         thread.start()
+    eventually(lambda: connections(waiting) >= len(paths))
     time.sleep(0.5)
     assert ends == []
     assert waiting.end(patience=30) == 0

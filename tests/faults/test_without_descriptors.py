@@ -34,13 +34,13 @@ def no_descriptors(server: Server) -> Iterator[None]:
 
 def test_a_running_job_is_followed_to_its_end(place: Place) -> None:
     server = place.start()
-    job_id = server.client.evaluate(**place.request(200))["job_id"]
+    job_id = server.client.evaluate(**place.request(300))["job_id"]
     answering(server, job_id)
     with no_descriptors(server):
-        time.sleep(1.5)
+        eventually(lambda: "Too many open files" in server.log.read_text())
+        time.sleep(1)
     job = finished(server, job_id)
-    assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(200)), job["error"]
-    assert "Too many open files" in server.log.read_text()
+    assert (job["status"], job["attempt"], samples(job)) == ("completed", 1, right_answers(300)), job["error"]
 
 
 def test_devices_stay_booked(place: Place) -> None:

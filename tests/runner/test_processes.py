@@ -54,7 +54,7 @@ def test_the_stacks_of_a_rank_that_hangs_in_native_code_are_told(runner: Runner)
     rank = attempt.ranks[0]
     attempt.process.send_signal(signal.SIGUSR1)
     told_of = ("in wait_for_a_judge", "in hangs", "in _run_module_as_main")
-    assert wait_until(lambda: all(words in attempt.log for words in told_of), 10), attempt.log
+    assert wait_until(lambda: all(words in attempt.log for words in told_of), 30), attempt.log
     assert attempt.log.count(f"The stacks of rank 0 (process {rank.pid}) follow") == 1
     told = attempt.log.partition("The stacks of rank 0")[2]
     assert re.search(r"Current thread 0x\w+ \(most recent call first\):\n", told)
@@ -62,7 +62,7 @@ def test_the_stacks_of_a_rank_that_hangs_in_native_code_are_told(runner: Runner)
     assert helpers
     assert all(helper.is_running() for helper in helpers), "what a rank started would die of the signal"
     os.killpg(attempt.process.pid, signal.SIGTERM)
-    assert attempt.wait(10) == 143
+    assert attempt.wait(30) == 143
     assert not group_of(attempt.process.pid)
     assert not attempt.files.outcome(1).exists()
 
@@ -72,13 +72,13 @@ def test_several_ranks_tell_their_stacks_one_after_the_other(runner: Runner) -> 
     attempt = runner.start(["tiny_waits"], ranks=2)
     assert wait_until(lambda: attempt.log.count("token is") >= 2, 60)
     attempt.process.send_signal(signal.SIGUSR1)
-    assert wait_until(lambda: attempt.log.count("in _run_module_as_main") == 2, 10), attempt.log
+    assert wait_until(lambda: attempt.log.count("in _run_module_as_main") == 2, 30), attempt.log
     _, first, second = re.split(r"The stacks of rank [01] \(process \d+\) follow", attempt.log)
     for told in (first, second):
         assert told.count("in waits\n") >= 1
         assert told.count("in _run_module_as_main") == 1
     os.killpg(attempt.process.pid, signal.SIGTERM)
-    assert attempt.wait(10) == 143
+    assert attempt.wait(30) == 143
 
 
 @pytest.mark.evaluation
@@ -89,7 +89,7 @@ def test_no_rank_outlives_a_supervisor_that_is_killed(runner: Runner) -> None:
     ranks = attempt.ranks
     assert len(ranks) == 2
     attempt.process.kill()
-    assert attempt.wait(10) == -signal.SIGKILL
-    gone, alive = psutil.wait_procs(ranks, timeout=10)
+    assert attempt.wait(30) == -signal.SIGKILL
+    gone, alive = psutil.wait_procs(ranks, timeout=30)
     assert len(gone) == 2
     assert not alive

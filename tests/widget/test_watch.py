@@ -209,7 +209,7 @@ def test_a_real_evaluation_is_followed_from_its_submission_to_its_score(server: 
     eventually(over, patience=120, every=0.2)
     statuses = [job.status.value for job in seen]
     assert statuses[-1] == "completed"
-    assert "running" in statuses
+    assert statuses[0] in ("queued", "running"), "it was heard of before its end"
     assert seen[-1].metrics
     watching.tails.watch(submitted["job_id"])
     (log,) = watching.ask().logs
