@@ -70,7 +70,9 @@ export function ownCommand(request: EvaluateRequest, folder = './results'): IWri
   const program =
     processes > 1 ? `accelerate launch --num_processes=${processes} -m lmms_eval` : 'python -m lmms_eval';
   const samples = request.log_samples === false ? [] : ['--log_samples'];
-  const left = Object.keys(request).filter(name => SERVERS_OWN.has(name) && name !== 'num_gpus' && name !== 'one_process');
+  const left = Object.keys(request).filter(
+    name => SERVERS_OWN.has(name) && name !== 'num_gpus' && name !== 'one_process'
+  );
   return { code: lines([program, ...flags, ...samples]), lost: [...lost, ...left] };
 }
 
