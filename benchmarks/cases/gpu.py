@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jupyter_lmms_eval.engine.gpus import open_gpus
 
 from ..effort import Effort
 from ..evaluating import QWEN, Evaluated, evaluate
@@ -77,10 +80,10 @@ def _two_at_once(servers: Servers, server: Server, request: dict[str, Any]) -> f
 
 
 class _Watch:
-    """How busy the first GPU is, asked twenty times a second."""
+    """How busy the first GPU that may be used is, asked twenty times a second."""
 
     def __init__(self) -> None:
-        self._loads: list[int] = []
+        self._loads: list[float] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -97,10 +100,7 @@ class _Watch:
         return 100 * statistics.mean(load == 0 for load in self._loads)
 
     def _watch(self) -> None:
-        import pynvml
-
-        pynvml.nvmlInit()
-        device = pynvml.nvmlDeviceGetHandleByIndex(0)
+        gpus, indices, _ = open_gpus(os.environ)
         while not self._over.wait(_INTERVAL):
-            self._loads.append(pynvml.nvmlDeviceGetUtilizationRates(device).gpu)
-        pynvml.nvmlShutdown()
+            self._loads.append(gpus.busy(indices[0]) or 0.0)
+        gpus.close()
