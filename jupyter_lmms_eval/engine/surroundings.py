@@ -109,7 +109,7 @@ class Surroundings:
         """Return the devices that cannot be used, and why, in words; blocking."""
         reasons = {device: self._devices.blocked(device) for device in self._devices.ids if device not in held}
         found = {device: reason for device, reason in reasons.items() if reason}
-        for device, (reason, until) in self._avoided.items():
+        for device, (reason, until) in list(self._avoided.items()):  # another thread may add one
             if device not in held and time.monotonic() < until:
                 found.setdefault(device, reason)
         if self._locks is not None:
