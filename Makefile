@@ -46,7 +46,7 @@ test: $(VENV)/.dev $(VENV)/.old-kernel browser hub lab ## Run the tests
 ifdef TESTS
 	$(PYTEST) $(TESTS)
 else
-	$(PYTEST) --numprocesses 3 --dist worksteal $(addprefix --ignore ,$(LATER))
+	$(PYTEST) --numprocesses 4 --dist worksteal $(addprefix --ignore ,$(LATER))
 	@$(call side_by_side,tests/browser $(addprefix --ignore ,$(STORIES)),tests/packaging $(STORIES) tests/hub)
 	@$(call side_by_side,tests/kernel,tests/chaos)
 endif

@@ -64,6 +64,11 @@ class Server:
         return self.process.wait(timeout=patience)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest begin first: none is left running alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_core(worker_id: str) -> None:
     """Keep each of several test processes on a core of its own: evaluations count the cores they may use."""

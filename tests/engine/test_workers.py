@@ -144,6 +144,7 @@ def answers(job: dict[str, Any]) -> list[str]:
 # ------------------------------------------------------------------------------------------- the same as a new one
 
 
+@pytest.mark.long
 def test_jobs_in_any_order_find_what_cold_ones_find(two: Server, start_server: Start) -> None:
     cold = start_server("--include-path", str(TASKS_DIR), "--fresh-processes")
     wanted = {
@@ -353,6 +354,7 @@ def test_garbage_of_jobs_in_a_row_does_not_stay(start_server: Start, plugin: Cal
     assert rank.is_running()
 
 
+@pytest.mark.long
 def test_a_process_that_grew_is_replaced(start_server: Start, plugin: Callable[[str], dict[str, str]]) -> None:
     environment = plugin(
         "    held = []\n"

@@ -37,6 +37,7 @@ def test_a_stopped_process(place: Place, whom: str) -> None:
     gone(job)
 
 
+@pytest.mark.long
 def test_a_job_that_takes_longer_than_it_may(place: Place) -> None:
     server = place.start()
     # Time counts from the start of the process, which alone can take ten seconds on a busy machine.

@@ -43,6 +43,7 @@ def test_a_job_that_ends_meanwhile_is_completed(place: Place) -> None:
     eventually(lambda: stored_status(state, job_id) == "completed")
 
 
+@pytest.mark.long
 def test_a_job_that_begins_meanwhile_displaces_the_models_in_its_way(place: Place) -> None:
     server = place.start("--cpu-slots", "2")
     finished(server, server.client.evaluate(**place.request(4, delay=0))["job_id"])
